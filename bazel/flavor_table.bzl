@@ -1,0 +1,46 @@
+"""The flavors of the runtime host: one entry each, nothing else to add.
+
+copts and linkopts replace the command line's, so a flavor means the same under
+every --config. The macros are explained in runtime/base/config.h.
+"""
+
+_SANITIZER_COPTS = ["-O1", "-g1", "-fno-omit-frame-pointer"]
+
+FLAVORS = {
+    # Runtime checks on, schedule points in. Keep in step with .bazelrc.
+    "plain": struct(
+        copts = ["-O2", "-g1", "-fno-omit-frame-pointer"],
+        linkopts = [],
+    ),
+    # AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer.
+    "asan": struct(
+        copts = _SANITIZER_COPTS + [
+            "-fsanitize=address,undefined",
+            "-fno-sanitize-recover=undefined",
+        ],
+        linkopts = ["-fsanitize=address,undefined"],
+    ),
+    "tsan": struct(
+        copts = _SANITIZER_COPTS + ["-fsanitize=thread"],
+        linkopts = ["-fsanitize=thread"],
+    ),
+    # What an embedder ships.
+    "bench": struct(
+        copts = [
+            "-O3",
+            "-g1",
+            "-fno-omit-frame-pointer",
+            "-DNDEBUG",
+            "-DRT_CHECKS=0",
+            "-DRT_REFERENCE_TOTALS=0",
+            "-DRT_SCHEDULE_POINTS=0",
+        ],
+        linkopts = [],
+    ),
+}
+
+# Of every flavor.
+WARNINGS = ["-Wall", "-Wextra", "-Wthread-safety"]
+
+# The flavors that tests run in.
+TESTED_FLAVORS = ["plain", "asan", "tsan"]

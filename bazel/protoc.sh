@@ -1,0 +1,3 @@
+#!/bin/sh
+# The machine's protoc, as an executable label.
+exec protoc "$@"

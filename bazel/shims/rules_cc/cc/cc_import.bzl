@@ -1,0 +1,3 @@
+"""The native cc_import behind the label that newer Bazel versions load it from."""
+
+cc_import = native.cc_import

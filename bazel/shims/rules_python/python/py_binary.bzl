@@ -1,0 +1,3 @@
+"""The native py_binary behind the label that newer Bazel versions load it from."""
+
+py_binary = native.py_binary

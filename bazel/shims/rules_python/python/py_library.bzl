@@ -1,0 +1,3 @@
+"""The native py_library behind the label that newer Bazel versions load it from."""
+
+py_library = native.py_library
