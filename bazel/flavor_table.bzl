@@ -1,7 +1,7 @@
 """The flavors of the runtime host: one entry each, nothing else to add.
 
 copts and linkopts replace the command line's, so a flavor means the same under
-every --config. The macros are explained in runtime/base/config.h.
+every --config. mark is the copt that tells a flavor from plain. The macros are explained in runtime/base/config.h.
 """
 
 _SANITIZER_COPTS = ["-O1", "-g1", "-fno-omit-frame-pointer"]
@@ -11,6 +11,7 @@ FLAVORS = {
     "plain": struct(
         copts = ["-O2", "-g1", "-fno-omit-frame-pointer"],
         linkopts = [],
+        mark = None,
     ),
     # AddressSanitizer, LeakSanitizer, UndefinedBehaviorSanitizer.
     "asan": struct(
@@ -18,11 +19,17 @@ FLAVORS = {
             "-fsanitize=address,undefined",
             "-fno-sanitize-recover=undefined",
         ],
-        linkopts = ["-fsanitize=address,undefined"],
+        linkopts = [
+            "-fsanitize=address,undefined",
+            # Bazel links through the C driver.
+            "-fsanitize-link-c++-runtime",
+        ],
+        mark = "-fsanitize=address,undefined",
     ),
     "tsan": struct(
         copts = _SANITIZER_COPTS + ["-fsanitize=thread"],
         linkopts = ["-fsanitize=thread"],
+        mark = "-fsanitize=thread",
     ),
     # What an embedder ships.
     "bench": struct(
@@ -36,6 +43,7 @@ FLAVORS = {
             "-DRT_SCHEDULE_POINTS=0",
         ],
         linkopts = [],
+        mark = "-DRT_CHECKS=0",
     ),
 }
 

@@ -6,7 +6,6 @@ load(":flavor_table.bzl", "FLAVORS", "TESTED_FLAVORS", "WARNINGS")
 def _flavor_transition_impl(_settings, attr):
     flavor = FLAVORS[attr.flavor]
     return {
-        "//bazel:flavor": attr.flavor,
         "//command_line_option:copt": flavor.copts + WARNINGS,
         "//command_line_option:linkopt": flavor.linkopts,
     }
@@ -15,7 +14,6 @@ _flavor_transition = transition(
     implementation = _flavor_transition_impl,
     inputs = [],
     outputs = [
-        "//bazel:flavor",
         "//command_line_option:copt",
         "//command_line_option:linkopt",
     ],
