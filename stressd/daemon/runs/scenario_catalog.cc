@@ -1,0 +1,288 @@
+#include "stressd/daemon/runs/scenario_catalog.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+
+namespace stressd::runs {
+namespace {
+
+// Longer ones are cut in messages: what a client sends is not to fill a log.
+constexpr size_t kQuotedBytesMax = 80;
+
+std::string Quoted(absl::string_view value) {
+  const bool cut = value.size() > kQuotedBytesMax;
+  return absl::StrCat("\"", absl::CHexEscape(value.substr(0, kQuotedBytesMax)), cut ? "..." : "",
+                      "\"");
+}
+
+absl::Status Refusal(absl::string_view field, absl::string_view value, absl::string_view what,
+                     absl::string_view allowed) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ": ", Quoted(value), " ", what, "; allowed: ", allowed));
+}
+
+std::string NamesOf(const std::vector<ScenarioDescription>& scenarios) {
+  return absl::StrJoin(scenarios, ", ", [](std::string* out, const ScenarioDescription& each) {
+    absl::StrAppend(out, each.name);
+  });
+}
+
+std::string NamesOf(const std::vector<FlavorDescription>& flavors) {
+  return absl::StrJoin(flavors, ", ", [](std::string* out, const FlavorDescription& each) {
+    absl::StrAppend(out, each.name);
+  });
+}
+
+std::string AllowedRange(const ParameterDescription& parameter) {
+  const absl::string_view type = ParameterTypeName(parameter.type);
+  if (parameter.minimum.empty() && parameter.maximum.empty()) {
+    return std::string(type);
+  }
+  return absl::StrCat(type, " from ", parameter.minimum, " to ", parameter.maximum);
+}
+
+// One number of a parameter's type. Parse() gives nothing for what is no
+// number, Format() the normal form.
+struct Int64Text {
+  static std::optional<int64_t> Parse(absl::string_view text) {
+    int64_t value = 0;
+    if (!absl::SimpleAtoi(text, &value)) return std::nullopt;
+    return value;
+  }
+  static std::string Format(int64_t value) { return absl::StrCat(value); }
+};
+
+struct DoubleText {
+  static std::optional<double> Parse(absl::string_view text) {
+    double value = 0;
+    if (!absl::SimpleAtod(text, &value) || !std::isfinite(value)) {
+      return std::nullopt;
+    }
+    return value;
+  }
+  static std::string Format(double value) {
+    char buffer[64];
+    const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value);
+    return std::string(buffer, end.ptr);
+  }
+};
+
+struct DurationText {
+  static std::optional<absl::Duration> Parse(absl::string_view text) {
+    absl::Duration value;
+    if (!absl::ParseDuration(text, &value) || value == absl::InfiniteDuration() ||
+        value == -absl::InfiniteDuration()) {
+      return std::nullopt;
+    }
+    return value;
+  }
+  static std::string Format(absl::Duration value) { return absl::FormatDuration(value); }
+};
+
+template <typename Text>
+absl::StatusOr<std::string> NormalizeNumber(const ParameterDescription& parameter,
+                                            absl::string_view text) {
+  const std::string field = absl::StrCat("parameters.", parameter.name);
+  const auto value = Text::Parse(text);
+  if (!value.has_value()) {
+    return Refusal(field, text,
+                   absl::StrCat("is not a representable ", ParameterTypeName(parameter.type)),
+                   AllowedRange(parameter));
+  }
+  const auto minimum = Text::Parse(parameter.minimum);
+  const auto maximum = Text::Parse(parameter.maximum);
+  if ((minimum.has_value() && *value < *minimum) || (maximum.has_value() && *value > *maximum)) {
+    return Refusal(field, text, "is out of range", AllowedRange(parameter));
+  }
+  return Text::Format(*value);
+}
+
+// Limits of the daemon on parameters by their meaning, which is their name.
+absl::Status CheckParameterLimits(const RunSpec& spec, const Limits& limits) {
+  const struct {
+    const char* name;
+    int64_t maximum;
+  } kLimited[] = {{"threads", limits.thread_count_max}, {"operations", limits.operation_count_max}};
+  for (const auto& [name, maximum] : kLimited) {
+    const auto it = spec.parameters.find(name);
+    int64_t value = 0;
+    if (it == spec.parameters.end() || !absl::SimpleAtoi(it->second, &value)) continue;
+    if (value > maximum) {
+      return Refusal(absl::StrCat("parameters.", name), it->second, "is above this daemon's limit",
+                     absl::StrCat("at most ", maximum));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDuration(absl::string_view field, absl::Duration value, absl::Duration maximum) {
+  if (value < absl::ZeroDuration() || value > maximum) {
+    return Refusal(field, absl::FormatDuration(value), "is out of range",
+                   absl::StrCat("0 to ", absl::FormatDuration(maximum)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CompleteDurations(const Limits& limits, RunSpec& spec) {
+  absl::Status status = CheckDuration("duration", spec.duration, limits.duration_max);
+  if (!status.ok()) return status;
+  status = CheckDuration("time_limit", spec.time_limit, limits.time_limit_max);
+  if (!status.ok()) return status;
+  if (spec.time_limit == absl::ZeroDuration()) {
+    spec.time_limit = spec.duration == absl::ZeroDuration()
+                          ? limits.time_limit_default
+                          : spec.duration + limits.time_limit_slack;
+  }
+  if (spec.time_limit < spec.duration) {
+    return Refusal("time_limit", absl::FormatDuration(spec.time_limit),
+                   "is shorter than the duration",
+                   absl::StrCat(absl::FormatDuration(spec.duration), " to ",
+                                absl::FormatDuration(limits.time_limit_max)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRequestId(absl::string_view request_id) {
+  // 128: a UUID with room for a prefix.
+  constexpr size_t kBytesMax = 128;
+  const bool printable = std::all_of(request_id.begin(), request_id.end(),
+                                     [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!printable || request_id.size() > kBytesMax) {
+    return Refusal("request_id", request_id, "is malformed",
+                   absl::StrCat("at most ", kBytesMax, " printable ASCII characters"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CompleteParameters(const ScenarioDescription& scenario, RunSpec& spec) {
+  for (const auto& [name, value] : spec.parameters) {
+    const bool declared =
+        std::any_of(scenario.parameters.begin(), scenario.parameters.end(),
+                    [&name = name](const ParameterDescription& each) { return each.name == name; });
+    if (declared) continue;
+    const std::string allowed = absl::StrJoin(
+        scenario.parameters, ", ", [](std::string* out, const ParameterDescription& each) {
+          absl::StrAppend(out, each.name);
+        });
+    return Refusal("parameters", name, absl::StrCat("is not a parameter of ", scenario.name),
+                   allowed.empty() ? "none" : allowed);
+  }
+  for (const ParameterDescription& each : scenario.parameters) {
+    const auto it = spec.parameters.find(each.name);
+    if (it == spec.parameters.end()) {
+      spec.parameters[each.name] = each.default_value;
+      continue;
+    }
+    absl::StatusOr<std::string> value = NormalizeParameter(each, it->second);
+    if (!value.ok()) return value.status();
+    it->second = *std::move(value);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CompleteHostKind(const ScenarioDescription& scenario, RunSpec& spec) {
+  switch (spec.host_kind) {
+    case HostKind::kUnspecified:
+      spec.host_kind = HostKind::kFresh;
+      return absl::OkStatus();
+    case HostKind::kFresh:
+      return absl::OkStatus();
+    case HostKind::kResident:
+      if (!scenario.fresh_only && !scenario.is_canary) return absl::OkStatus();
+      return Refusal("host_kind", HostKindName(spec.host_kind),
+                     absl::StrCat("cannot execute ", scenario.name), "fresh");
+  }
+  return Refusal("host_kind", absl::StrCat(static_cast<int>(spec.host_kind)), "is unknown",
+                 "fresh, resident");
+}
+
+}  // namespace
+
+absl::string_view ParameterTypeName(ParameterType type) {
+  switch (type) {
+    case ParameterType::kUnspecified:
+      return "unspecified";
+    case ParameterType::kInt64:
+      return "int64";
+    case ParameterType::kDouble:
+      return "double";
+    case ParameterType::kBool:
+      return "bool";
+    case ParameterType::kDuration:
+      return "duration";
+    case ParameterType::kChoice:
+      return "choice";
+  }
+  return "unspecified";
+}
+
+absl::StatusOr<std::string> NormalizeParameter(const ParameterDescription& parameter,
+                                               absl::string_view text) {
+  const std::string field = absl::StrCat("parameters.", parameter.name);
+  switch (parameter.type) {
+    case ParameterType::kInt64:
+      return NormalizeNumber<Int64Text>(parameter, text);
+    case ParameterType::kDouble:
+      return NormalizeNumber<DoubleText>(parameter, text);
+    case ParameterType::kDuration:
+      return NormalizeNumber<DurationText>(parameter, text);
+    case ParameterType::kBool: {
+      if (text == "true" || text == "false") return std::string(text);
+      return Refusal(field, text, "is not a bool", "true, false");
+    }
+    case ParameterType::kChoice: {
+      const auto it = std::find(parameter.choices.begin(), parameter.choices.end(), text);
+      if (it != parameter.choices.end()) return *it;
+      return Refusal(field, text, "is not a choice", absl::StrJoin(parameter.choices, ", "));
+    }
+    case ParameterType::kUnspecified:
+      break;
+  }
+  return absl::InternalError(absl::StrCat(field, ": its type is not known to this daemon"));
+}
+
+ScenarioCatalog::ScenarioCatalog(std::vector<ScenarioDescription> scenarios,
+                                 std::vector<FlavorDescription> flavors)
+    : scenarios_(std::move(scenarios)), flavors_(std::move(flavors)) {
+  std::sort(scenarios_.begin(), scenarios_.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
+}
+
+const ScenarioDescription* ScenarioCatalog::Find(absl::string_view name) const {
+  const auto it = std::find_if(scenarios_.begin(), scenarios_.end(),
+                               [&](const ScenarioDescription& each) { return each.name == name; });
+  return it == scenarios_.end() ? nullptr : &*it;
+}
+
+absl::StatusOr<RunSpec> ScenarioCatalog::Complete(RunSpec spec, const Limits& limits) const {
+  const ScenarioDescription* scenario = Find(spec.scenario);
+  if (scenario == nullptr) {
+    return absl::NotFoundError(absl::StrCat("scenario: ", Quoted(spec.scenario),
+                                            " is unknown; allowed: ", NamesOf(scenarios_)));
+  }
+  const bool flavor_known = std::any_of(flavors_.begin(), flavors_.end(),
+                                        [&](const auto& each) { return each.name == spec.flavor; });
+  if (!flavor_known) {
+    return Refusal("flavor", spec.flavor, "is unknown", NamesOf(flavors_));
+  }
+  absl::Status status = CompleteHostKind(*scenario, spec);
+  if (status.ok()) status = CompleteParameters(*scenario, spec);
+  if (status.ok()) status = CheckParameterLimits(spec, limits);
+  if (status.ok()) status = CompleteDurations(limits, spec);
+  if (status.ok()) status = CheckRequestId(spec.request_id);
+  if (!status.ok()) return status;
+  return spec;
+}
+
+}  // namespace stressd::runs
