@@ -1,0 +1,81 @@
+#include "runtime/stats/counter.h"
+
+#include "runtime/base/check.h"
+
+namespace rt {
+namespace {
+
+constexpr CounterUnit kEvents = CounterUnit::kEvents;
+constexpr CounterUnit kNanoseconds = CounterUnit::kNanoseconds;
+constexpr CounterUnit kBytes = CounterUnit::kBytes;
+
+// In the order of the enumeration.
+constexpr CounterInfo kCounters[] = {
+    {"thread_state_created_count", kEvents, "Thread states created."},
+    {"thread_state_destroyed_count", kEvents, "Thread states cleared and unlinked."},
+    {"attach_count", kEvents, "Times a thread attached."},
+    {"detach_count", kEvents, "Times a thread detached on its own account."},
+    {"suspension_count", kEvents, "Times an attached thread paused for a stop-the-world."},
+    {"stop_count", kEvents, "Times the world was stopped."},
+    {"stop_wait_ns", kNanoseconds, "Time between asking for a stop and having it."},
+    {"stopped_ns", kNanoseconds, "Time during which the world was stopped."},
+    {"fork_count", kEvents, "Forks of the process, counted in parent and child."},
+    {"number_created_count", kEvents, "Boxed numbers created."},
+    {"number_destroyed_count", kEvents, "Boxed numbers destroyed."},
+    {"list_created_count", kEvents, "Lists created."},
+    {"list_destroyed_count", kEvents, "Lists destroyed."},
+    {"instance_created_count", kEvents, "Instances of heap types created."},
+    {"instance_destroyed_count", kEvents, "Instances of heap types destroyed."},
+    {"type_created_count", kEvents, "Heap types created."},
+    {"type_destroyed_count", kEvents, "Heap types destroyed."},
+    {"finalizer_run_count", kEvents, "Finalizer callbacks called."},
+    {"object_queued_count", kEvents, "Objects queued for their owner to merge."},
+    {"object_merged_from_queue_count", kEvents,
+     "Queued objects merged by their owner or, once it had exited, in its place."},
+    {"object_merged_foreign_count", kEvents,
+     "Objects merged by a thread that found their owner gone."},
+    {"object_merged_locally_count", kEvents,
+     "Objects merged by their owner when the local count reached zero."},
+    {"explicit_merge_count", kEvents, "Objects merged on request."},
+    {"try_incref_failure_count", kEvents, "References a lock-free reader could not take."},
+    {"list_read_count", kEvents, "List items read without the list's lock."},
+    {"list_read_retry_count", kEvents, "List reads that fell back to the list's lock."},
+    {"list_write_count", kEvents, "Changes of a list under its lock."},
+    {"list_resize_count", kEvents, "List arrays replaced by larger or smaller ones."},
+    {"delayed_free_enqueued_count", kEvents, "Items handed to delayed free."},
+    {"delayed_free_done_count", kEvents, "Items freed after their goal was reached."},
+    {"delayed_free_immediate_count", kEvents,
+     "Items freed at once because no reader could hold them."},
+    {"delayed_free_abandoned_count", kEvents,
+     "Items passed to the interpreter's queue by a thread state that ended."},
+    {"delayed_enqueued_bytes", kBytes, "Memory handed to delayed free."},
+    {"delayed_freed_bytes", kBytes, "Memory freed by delayed free."},
+    {"qsbr_quiescent_state_count", kEvents, "Quiescent states reported while attached."},
+    {"qsbr_advance_count", kEvents, "Advances of the write sequence."},
+    {"qsbr_poll_count", kEvents, "Polls for a goal that scanned or asked."},
+    {"qsbr_poll_reached_count", kEvents, "Polls that found the goal reached."},
+    {"heap_bundle_created_count", kEvents, "Heap bundles allocated."},
+    {"heap_bundle_abandoned_count", kEvents, "Heap bundles parked by thread states that ended."},
+    {"heap_bundle_adopted_count", kEvents, "Parked heap bundles taken by new thread states."},
+    {"heap_bundle_destroyed_count", kEvents, "Heap bundles destroyed with their memory."},
+    {"block_allocated_count", kEvents, "Blocks allocated from heaps."},
+    {"block_freed_count", kEvents, "Blocks given back to heaps."},
+    {"allocation_failure_count", kEvents, "Allocations that returned nothing."},
+    {"page_held_count", kEvents, "Empty pages held until a QSBR goal."},
+    {"page_released_count", kEvents, "Held pages given back after their goal."},
+    {"freelist_hit_count", kEvents, "Allocations served by a freelist."},
+    {"freelist_miss_count", kEvents, "Allocations a freelist could not serve."},
+    {"freelist_push_count", kEvents, "Objects kept on a freelist."},
+    {"freelist_overflow_count", kEvents, "Objects a full or disabled freelist refused."},
+};
+static_assert(sizeof(kCounters) / sizeof(kCounters[0]) == kCounterCount);
+
+}  // namespace
+
+const CounterInfo& GetCounterInfo(Counter counter) {
+  const std::size_t index = static_cast<std::size_t>(counter);
+  RT_CHECK(index < kCounterCount, "COUNTER-I1", "counter number %zu", index);
+  return kCounters[index];
+}
+
+}  // namespace rt
