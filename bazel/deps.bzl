@@ -40,7 +40,12 @@ def stressd_dependencies():
         archive = "mimalloc_2.0.9+ds.orig.tar.xz",
         build_file = "//bazel:mimalloc.BUILD",
         package = "mimalloc=2.0.9+ds-2",
-        patches = [],
+        patches = [
+            "//bazel/patches:mimalloc-1-thread-id.patch",
+            "//bazel/patches:mimalloc-2-quiet-start.patch",
+            "//bazel/patches:mimalloc-3-block-links.patch",
+            "//bazel/patches:mimalloc-4-page-hold.patch",
+        ],
         sha256 = "cbc9d207ff105ad1f0cb739c378076143a6452b8d0624309cea0abfb040e972b",
     )
     system_repository(name = "com_google_absl", targets = _ABSL)

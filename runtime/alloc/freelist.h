@@ -1,0 +1,74 @@
+// Freelist: a thread state's stack of dead blocks of one size, for reuse
+// without the heap.
+//
+// Model.  The link is the block's first word, which in an object is the owner:
+// it is written with a relaxed atomic store because lock-free readers may
+// still load the word (try-incref of a dead object). The other header words
+// are left alone. size() -1 means disabled for ever.
+// Invariants.  I1: the chain's length is size(), or size() is -1 and the chain
+// is empty (INV-FL-1). I2: a block on a list is dead: its counts say so and it
+// owns nothing (the object layer's duty); it came from HeapAllocate(). I3: a list belongs to one thread
+// state; only its thread, or who has stopped the world, touches it (INV-FL-3).
+// Thread safety.  None, see I3. Fork.  Nothing to repair; a dead thread state's
+// lists are cleared by who clears the thread state, and only those.
+// With RT_FREELISTS=0 every Push() is refused and every Pop() finds nothing.
+// Source.  CPython Include/internal/pycore_freelist.h. Differs: which lists are
+// cleared is an argument (`this`), never "the current thread's".
+#ifndef RUNTIME_ALLOC_FREELIST_H_
+#define RUNTIME_ALLOC_FREELIST_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/base/config.h"
+
+namespace rt {
+
+class Freelist {
+ public:
+  // Called for each block that leaves the list through Clear().
+  using Release = void (*)(void* argument, void* block);
+
+  // At most `limit` blocks; `block_bytes` is what may be poisoned of each, and
+  // the first `probe_bytes` of it stay readable (at least the link's 8).
+  constexpr Freelist(int32_t limit, size_t block_bytes, size_t probe_bytes)
+      : limit_(limit),
+        block_bytes_(static_cast<uint32_t>(block_bytes)),
+        probe_bytes_(static_cast<uint32_t>(probe_bytes)) {}
+
+  // Takes `block`. Returns false when the list is full or disabled: the block
+  // is still the caller's.
+  [[nodiscard]] bool Push(void* block);
+
+  // Returns the block pushed last, or null. The first word holds the old link,
+  // the header words what they held; the caller sets them anew.
+  [[nodiscard]] void* Pop();
+
+  // Hands every block to `release` (default: HeapFree). The list stays enabled.
+  // The list is empty before the first call, so `release` may Push() again.
+  void Clear(Release release = nullptr, void* argument = nullptr);
+
+  // Clear(), and refuse every Push() from now on.
+  void Disable(Release release = nullptr, void* argument = nullptr);
+
+  bool enabled() const { return size_ >= 0; }
+  int32_t size() const { return size_; }
+  int32_t limit() const { return limit_; }
+
+  // Checks I1 by walking the chain. Dies when it does not hold.
+  void CheckInvariants() const;
+
+ private:
+  void Poison(void* block) const;
+  void Unpoison(void* block) const;
+
+  void* head_ = nullptr;
+  int32_t size_ = 0;
+  int32_t limit_;
+  uint32_t block_bytes_;
+  uint32_t probe_bytes_;
+};
+
+}  // namespace rt
+
+#endif  // RUNTIME_ALLOC_FREELIST_H_
