@@ -1,0 +1,98 @@
+#include "runtime/object/destroy.h"
+
+#include "runtime/alloc/heap_bundle.h"
+#include "runtime/base/check.h"
+#include "runtime/object/object.h"
+#include "runtime/object/reference_count.h"
+#include "runtime/object/type.h"
+
+namespace rt {
+namespace {
+
+void CheckDead([[maybe_unused]] const Object* object) {
+#if RT_CHECKS
+  // relaxed: a dead object's counts change no more.
+  const int64_t shared = object->shared.load(std::memory_order_relaxed);
+  RT_CHECK(object->local.load(std::memory_order_relaxed) == 0 &&
+               (shared == kSharedInitial || shared == kSharedMerged),
+           "TC-1", "destroying a live object (shared %lld)",
+           static_cast<long long>(shared));
+#endif
+}
+
+// Runs the destructor of `object`, one level deeper.
+void DestroyNow(ObjectThread& thread, Object* object) {
+  CheckDead(object);
+  ++thread.destroy_depth;
+  TypeOf(object)->destroy(thread, object);
+  --thread.destroy_depth;
+}
+
+Object* PopTrashcan(ObjectThread& thread) {
+  Object* object = thread.trashcan;
+  // relaxed: written by this thread; other threads only compare it to their id.
+  thread.trashcan = reinterpret_cast<Object*>(
+      object->owner.load(std::memory_order_relaxed));
+  // What PushTrashcan() wrote over: an object dies either in its owner's hands
+  // or merged.
+  // relaxed: as above; a dead object's `shared` changes no more.
+  const bool merged =
+      object->shared.load(std::memory_order_relaxed) == kSharedMerged;
+  object->owner.store(merged ? kNoOwner : thread.owner_id,
+                      std::memory_order_relaxed);
+  return object;
+}
+
+}  // namespace
+
+void Destroy(ObjectThread& thread, Object* object) {
+  if (thread.destroy_depth >= kDestroyDepthLimit) {
+    PushTrashcan(thread, object);
+    return;
+  }
+  DestroyNow(thread, object);
+  if (thread.destroy_depth == 0) DrainTrashcan(thread);
+}
+
+void PushTrashcan(ObjectThread& thread, Object* object) {
+  CheckDead(object);
+  // relaxed: a link is never a thread id, so a reader that probes the object
+  // goes on to `shared`, which says dead.
+  object->owner.store(reinterpret_cast<uint64_t>(thread.trashcan),
+                      std::memory_order_relaxed);
+  thread.trashcan = object;
+}
+
+void DrainTrashcan(ObjectThread& thread) {
+  while (thread.trashcan != nullptr) DestroyNow(thread, PopTrashcan(thread));
+}
+
+void MarkDead(Object* object) {
+  CheckDead(object);
+  // relaxed: see CheckAlive().
+  object->stat_index.store(kDeadStatIndex, std::memory_order_relaxed);
+#if RT_CHECKS
+  object->type = reinterpret_cast<TypeObject*>(kDeadTypeWord);
+#endif
+}
+
+void ReleaseObjectMemory(Object* object) {
+  MarkDead(object);
+  HeapFree(object);
+}
+
+void DisableObjectFreelists(ObjectThread& victim) {
+  victim.number_freelist.Disable();
+  victim.list_freelist.Disable();
+}
+
+int64_t FreelistObjectCount(const ObjectThread& thread) {
+  int64_t count = 0;
+  for (const Freelist* list :
+       {&thread.number_freelist, &thread.list_freelist}) {
+    if (list->enabled()) count += list->size();
+  }
+  return count;
+}
+
+}  // namespace rt

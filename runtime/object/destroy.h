@@ -1,0 +1,58 @@
+// Destroying dead objects, without unbounded recursion.
+//
+// Model.  Destroying a container drops what it holds, which may destroy more. A
+// thread nests at most kDestroyDepthLimit destructors; beyond that a dead object
+// waits in the thread's trashcan until the outermost destructor is done. The
+// trashcan is linked through Object::owner, the one header word that a dead
+// object does not need: a lock-free reader that still probes the object finds
+// count 0 in the others and leaves it alone.
+// Invariants.  TC-1: everything in a trashcan is dead (reference_count.h).
+// TC-2: the trashcan is empty whenever destroy_depth is 0, except between
+// MergeAllQueuesWorldStopped() and DrainTrashcan().
+// Thread safety.  The attached thread `thread`.
+// Source.  CPython's trashcan, as an idea. Differs: the link may be read.
+
+#ifndef RUNTIME_OBJECT_DESTROY_H_
+#define RUNTIME_OBJECT_DESTROY_H_
+
+#include <cstdint>
+
+#include "runtime/object/object_thread.h"
+
+namespace rt {
+
+struct Object;
+
+// 32: nested destructors need about 5 KiB of stack, finalizers aside.
+inline constexpr uint32_t kDestroyDepthLimit = 32;
+
+// Destroys `object`, whose count has just become 0. Holding no runtime mutex.
+// Runs destructors and finalizers, and may leave `object` alive (resurrected):
+// the caller must not touch it afterwards.
+void Destroy(ObjectThread& thread, Object* object);
+
+// Puts dead `object` aside until DrainTrashcan(). Runs nothing.
+void PushTrashcan(ObjectThread& thread, Object* object);
+
+// Destroys what waits in the trashcan. Holding no runtime mutex.
+void DrainTrashcan(ObjectThread& thread);
+
+// Marks dead `object` so that any later use of it is found: its type word and
+// its copy of the stat index. The last step before its memory goes to a freelist
+// or to the heap; nothing of it may be read afterwards but the header's first
+// kReadableHeaderBytes.
+void MarkDead(Object* object);
+
+// Returns the block of dead `object` to its heap, marked. Any attached thread.
+void ReleaseObjectMemory(Object* object);
+
+// Empties the freelists of `victim` and disables them for good. The caller is
+// `victim` itself or its thread cannot run. Takes no references, runs nothing.
+void DisableObjectFreelists(ObjectThread& victim);
+
+// Counts the objects that wait on the freelists of `thread`.
+[[nodiscard]] int64_t FreelistObjectCount(const ObjectThread& thread);
+
+}  // namespace rt
+
+#endif  // RUNTIME_OBJECT_DESTROY_H_

@@ -1,0 +1,113 @@
+#include "runtime/object/instance.h"
+
+#include "runtime/alloc/heap_bundle.h"
+#include "runtime/base/check.h"
+#include "runtime/object/destroy.h"
+#include "runtime/object/reference_count.h"
+
+namespace rt {
+namespace {
+
+TypeObject* CheckSlot(const Instance* instance, uint32_t slot_index) {
+  TypeObject* type = TypeOf(&instance->header);
+  RT_CHECK(type->kind == TypeKind::kInstance, "INV-KIND", "not an instance");
+  RT_CHECK(slot_index < type->slot_count, "INV-SLOT", "slot %u of %u",
+           slot_index, type->slot_count);
+  return type;
+}
+
+// Sets the flag and returns true if the finalizer is still to run.
+bool ClaimFinalizer(const TypeObject* type, Object* object) {
+  if (type->finalizer == nullptr) return false;
+  // relaxed: only who destroys the object looks at it, one after the other,
+  // ordered by the counts.
+  const uint8_t flags = object->flags.load(std::memory_order_relaxed);
+  if ((flags & kFlagFinalized) != 0) return false;
+  object->flags.store(flags | kFlagFinalized, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace
+
+Instance* InstanceNew(ObjectThread& thread, TypeObject* type) {
+  RT_CHECK(TypeOf(&type->header)->kind == TypeKind::kType &&
+               type->kind == TypeKind::kInstance,
+           "INV-KIND", "not a heap type");
+  const size_t bytes =
+      sizeof(Instance) + type->slot_count * sizeof(Atomic<Object*>);
+  auto* instance = static_cast<Instance*>(
+      HeapAllocate(thread.heaps, HeapKind::kCollectable, bytes));
+  if (instance == nullptr) return nullptr;
+  for (uint32_t i = 0; i < type->slot_count; ++i) {
+    // relaxed: published with the instance.
+    instance->slots[i].store(nullptr, std::memory_order_relaxed);
+  }
+  NewReference(thread, &instance->header, type);
+  Incref(thread, &type->header);
+  thread.counters->Add(Counter::kInstancesCreated);
+  return instance;
+}
+
+Object* InstanceGet(ObjectThread& thread, Instance* instance,
+                    uint32_t slot_index) {
+  CheckSlot(instance, slot_index);
+  Atomic<Object*>& slot = instance->slots[slot_index];
+  // (N1) acquire load, synchronizes with the release (N3) in InstanceSet(): the
+  //      object, as it was when it was stored, is visible.
+  Object* value = slot.load(std::memory_order_acquire);
+  if (value == nullptr) return nullptr;
+  if (TryIncref(thread, value)) {
+    // (N2) acquire load, synchronizes with the release (N3) in InstanceSet():
+    //      if this is another object at the same address, we see that one.
+    if (slot.load(std::memory_order_acquire) == value) return value;
+    Decref(thread, value);
+  }
+  MutexLock lock(instance->header.mutex);
+  // relaxed: written under the mutex.
+  value = slot.load(std::memory_order_relaxed);
+  if (value != nullptr) IncrefMaybeWeakref(thread, value);
+  return value;
+}
+
+void InstanceSet(ObjectThread& thread, Instance* instance, uint32_t slot_index,
+                 Object* value) {
+  CheckSlot(instance, slot_index);
+  if (value != nullptr) Incref(thread, value);
+  Object* old;
+  {
+    MutexLock lock(instance->header.mutex);
+    // relaxed: written under the mutex.
+    old = instance->slots[slot_index].load(std::memory_order_relaxed);
+    // (N3) release store, synchronizes with the acquire loads (N1) and (N2) in
+    //      InstanceGet(): readers see the object that we store.
+    instance->slots[slot_index].store(value, std::memory_order_release);
+  }
+  DecrefIfNotNull(thread, old);
+}
+
+bool IsInstance(const Object* object) {
+  return TypeOf(object)->kind == TypeKind::kInstance;
+}
+
+void DestroyInstance(ObjectThread& thread, Object* object) {
+  auto* instance = reinterpret_cast<Instance*>(object);
+  TypeObject* type = TypeOf(object);
+  if (ClaimFinalizer(type, object)) {
+    ResurrectStart(thread, object);
+    thread.counters->Add(Counter::kFinalizersRun);
+    type->finalizer(thread, instance, type->finalizer_context);
+    // Destroys it again if the finalizer kept nothing. Either way it is not
+    // ours to touch any more: another thread may already have freed it.
+    Decref(thread, object);
+    return;
+  }
+  for (uint32_t i = 0; i < type->slot_count; ++i) {
+    // relaxed: the last reference is gone, so nobody reads or writes slots.
+    DecrefIfNotNull(thread, instance->slots[i].load(std::memory_order_relaxed));
+  }
+  thread.counters->Add(Counter::kInstancesDestroyed);
+  ReleaseObjectMemory(object);
+  Decref(thread, &type->header);
+}
+
+}  // namespace rt

@@ -1,0 +1,86 @@
+// What the object layer needs of the thread that calls it. The thread state of
+// state/ derives from this, so every object function takes it by reference and
+// nothing here looks for a thread-local variable.
+//
+// Model.  The first cache line holds what the hot paths touch and nobody else
+// writes; what other threads write (the eval breaker, the incoming end of the
+// merge queue) has lines of its own.
+// Invariants.  OT-1: owner_id is `id` exactly while the thread state is in the
+// merge table, kNobodyId before and after: what it makes outside of that time
+// has no owner, and it is not the owner of anything. `space` and `counters` are
+// valid for life, `heaps` while the thread state is bound.
+// Thread safety.  Belongs to the attached thread, except `eval_breaker` and
+// `merge_queue`, whose comments say more. A thread that clears a foreign
+// thread state passes itself as the caller and the foreign one as the victim.
+// Source.  CPython Include/internal/pycore_tstate.h, as an idea. Differs: no
+// "current thread" below state/.
+
+#ifndef RUNTIME_OBJECT_OBJECT_THREAD_H_
+#define RUNTIME_OBJECT_OBJECT_THREAD_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/alloc/delayed_free.h"
+#include "runtime/alloc/freelist.h"
+#include "runtime/alloc/heap_bundle.h"
+#include "runtime/base/atomic.h"
+#include "runtime/base/cache_line.h"
+#include "runtime/base/thread_id.h"
+#include "runtime/object/merge_queue_thread.h"
+#include "runtime/object/object.h"
+#include "runtime/stats/counter_block.h"
+
+namespace rt {
+
+struct ObjectSpace;
+struct QsbrSlot;
+
+// Bits of ObjectThread::eval_breaker: what a safe point must look after. Other
+// folders add theirs here.
+inline constexpr uint32_t kEvalBreakerStop = 1u << 0;
+inline constexpr uint32_t kEvalBreakerMerge = 1u << 1;
+inline constexpr uint32_t kEvalBreakerDelayedFree = 1u << 2;
+
+// Limits of the freelists: those CPython 3.14 settled on for ints and lists.
+inline constexpr int32_t kNumberFreelistLimit = 100;
+inline constexpr int32_t kListFreelistLimit = 80;
+// sizeof(Number), sizeof(List); number.h and list.h hold them to it.
+inline constexpr size_t kNumberBytes = 40;
+inline constexpr size_t kListBytes = 48;
+
+struct alignas(kCacheLineBytes) ObjectThread {
+  // The owner of the objects this thread makes; OT-1. Set by MergeQueueEnter()
+  // and MergeQueueLeave() only.
+  ThreadId owner_id = kNobodyId;
+  // Event counters and per-type reference totals, written by this thread only.
+  CounterBlock* counters = nullptr;
+  // The four heaps. Null until bound and after they were parked.
+  HeapBundle* heaps = nullptr;
+  // Identity of the thread state, from NextThreadStateId(). Constant.
+  ThreadId id = kNobodyId;
+  // The interpreter's part of the object layer.
+  ObjectSpace* space = nullptr;
+  // Dead objects that wait to be reused. Disabled (size -1) once cleared.
+  Freelist number_freelist{kNumberFreelistLimit, kNumberBytes,
+                           kReadableHeaderBytes};
+  Freelist list_freelist{kListFreelistLimit, kListBytes, kReadableHeaderBytes};
+  // Destructors under way on this thread, and the dead objects that wait until
+  // the outermost of them is done (destroy.h). Linked through Object::owner.
+  uint32_t destroy_depth = 0;
+  Object* trashcan = nullptr;
+
+  // Blocks that lock-free readers may still look at.
+  DelayedFreeQueue delayed_free;
+  // This thread's slot in the interpreter's QSBR.
+  QsbrSlot* qsbr_slot = nullptr;
+
+  // kEvalBreaker... bits. Any thread sets them; the owner clears them.
+  alignas(kCacheLineBytes) Atomic<uint32_t> eval_breaker{0};
+  // Objects that other threads handed back to this one (merge_queue.h).
+  MergeQueueThread merge_queue;
+};
+
+}  // namespace rt
+
+#endif  // RUNTIME_OBJECT_OBJECT_THREAD_H_
