@@ -29,7 +29,8 @@ void RunWatch::Publish(const RunRecord& run) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     // W1. Two publishers may arrive here in the wrong order.
-    if (cancelled_ || run.sequence <= last_sequence_) return;
+    if (cancelled_ || finished_ || run.sequence <= last_sequence_) return;
+    finished_ = run.state == RunState::kFinished;  // W2
     last_sequence_ = run.sequence;
     const bool was_empty = !pending_.has_value();
     pending_ = run;

@@ -47,6 +47,7 @@ class RunWatch {
   std::condition_variable idle_;
   std::optional<RunRecord> pending_;
   uint64_t last_sequence_ = 0;
+  bool finished_ = false;  // The final snapshot has been pending: W2.
   bool cancelled_ = false;
   std::vector<std::thread::id> calling_threads_;  // Those inside on_ready_.
 };

@@ -31,6 +31,8 @@ struct SoakEntry {
   int64_t weight = 1;                                  // [1, 1000]
   absl::Duration run_duration = absl::ZeroDuration();  // Per run.
   HostKind host_kind = HostKind::kResident;
+
+  bool operator==(const SoakEntry&) const = default;
 };
 
 struct SoakPlan {
@@ -41,6 +43,8 @@ struct SoakPlan {
   uint64_t seed = 0;                               // Zero: drawn when it starts.
   int32_t concurrent_run_count = 1;                // [1, 16]
   std::vector<SoakEntry> entries;
+
+  bool operator==(const SoakPlan&) const = default;
 };
 
 enum class SoakState {

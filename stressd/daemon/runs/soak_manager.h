@@ -16,20 +16,12 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "stressd/daemon/runs/limits.h"
 #include "stressd/daemon/runs/log_sink.h"
 #include "stressd/daemon/runs/run_manager.h"
 #include "stressd/daemon/runs/run_sink.h"
-#include "stressd/daemon/runs/scenario_catalog.h"
 #include "stressd/daemon/runs/soak.h"
 
 namespace stressd::runs {
-
-// Checks a plan against the catalog: names, weights, flavors, parameters,
-// durations. NotFoundError or InvalidArgumentError naming `entries[2].weight`
-// and the like.
-absl::Status ValidateSoakPlan(const SoakPlan& plan, const ScenarioCatalog& catalog,
-                              const Limits& limits);
 
 class SoakManager {
  public:
@@ -43,12 +35,13 @@ class SoakManager {
   // Resumes what the last daemon left active. Call after RunManager::Start().
   absl::Status Start();
 
-  // Starts a soak. Also AlreadyExistsError: an active soak has that name;
-  // ResourceExhaustedError: too many are active.
+  // Starts a soak. The errors of ValidateSoakPlan(), and AlreadyExistsError: an active soak has
+  // that name; ResourceExhaustedError: too many are active.
   absl::StatusOr<SoakRecord> StartSoak(SoakPlan plan);
 
-  // For `stressd --soak=FILE`: returns the active soak of that name if there is
-  // one (it was resumed), else starts it.
+  // For `stressd --soak=FILE`: the active soak of that name if the plan is the
+  // same (it was resumed). Else starts the plan; an active one of that name, from
+  // an older text of the file, is stopped.
   absl::StatusOr<SoakRecord> StartOrResumeSoak(SoakPlan plan);
 
   // Stops it; its last run is cancelled. NotFoundError, FailedPreconditionError
