@@ -131,10 +131,12 @@ class CommandLine {
                          [this](Session& session) { return RunScenario(session, run_); });
     run->add_option("SCENARIO", run_.scenario, "Name of the scenario")->required();
     run->add_option("--flavor", run_.flavors, "plain, asan, tsan or bench; several with commas")
-        ->delimiter(',');
-    run->add_option("--seed", run_.seed, "Seed of the first run; further ones count up");
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    AddSeed(run);
     run->add_option("--param", run_.parameters, "NAME=VALUE, once per parameter")
-        ->type_name("NAME=VALUE");
+        ->type_name("NAME=VALUE")
+        ->allow_extra_args(false);
     run->add_option("--preset", run_.preset, "Values of a preset of the scenario, e.g. smoke");
     AddDuration(run, "--duration", &run_.duration, absl::Milliseconds(1),
                 "How long the scenario works; default: as its parameters say");
@@ -148,6 +150,22 @@ class CommandLine {
     run->add_flag("--quiet,-q", run_.quiet, "No status line");
     run->add_flag("--detach", run_.detach, "Create the runs, print their names, do not wait");
     run->add_flag("--dry-run", run_.dry_run, "Check and complete the request, run nothing");
+  }
+
+  void AddSeed(CLI::App* run) {
+    run->add_option_function<std::string>(
+           "--seed",
+           [this](const std::string& text) {
+             uint64_t seed = 0;
+             if (!absl::SimpleAtoi(text, &seed)) {
+               throw CLI::ValidationError(
+                   "--seed",
+                   absl::StrCat("'", text, "' is not a whole number in [0, 18446744073709551615]"));
+             }
+             run_.seed = seed;
+           },
+           "Seed of the first run; further ones count up")
+        ->type_name("UINT64");
   }
 
   void AddFilters(CLI::App* list) {
@@ -172,7 +190,8 @@ class CommandLine {
 
   void AddLiveFlags(CLI::App* command) {
     command->add_option("--flavor", live_.flavors, "Resident hosts of these flavors")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     command->add_flag("--watch,-w", live_.watch, "Show a sample every interval");
     AddDuration(command, "--interval", &live_.interval, absl::Milliseconds(100),
                 "Between two samples, default 1s");
