@@ -1,0 +1,25 @@
+// The runtime core in one include: what an embedder needs.
+//
+// Model.  A Runtime holds Interpreters; an OS thread works in one of them
+//   through a ThreadState that it attaches, reaching a safe point now and then.
+//   runtime/README.md explains the parts, runtime/example shows a program.
+
+#ifndef RUNTIME_RUNTIME_H_
+#define RUNTIME_RUNTIME_H_
+
+// IWYU pragma: begin_exports
+#include "runtime/object/instance.h"
+#include "runtime/object/list.h"
+#include "runtime/object/number.h"
+#include "runtime/object/object.h"
+#include "runtime/object/reference_count.h"
+#include "runtime/object/type.h"
+#include "runtime/state/balance.h"
+#include "runtime/state/fork.h"
+#include "runtime/state/interpreter.h"
+#include "runtime/state/runtime.h"
+#include "runtime/state/stop_the_world.h"
+#include "runtime/state/thread_state.h"
+// IWYU pragma: end_exports
+
+#endif  // RUNTIME_RUNTIME_H_

@@ -1,0 +1,252 @@
+#include "runtime/state/attach.h"
+
+#include <atomic>
+#include <cstdint>
+
+#include "runtime/base/check.h"
+#include "runtime/base/futex.h"
+#include "runtime/base/thread_id.h"
+#include "runtime/object/merge_queue.h"
+#include "runtime/qsbr/qsbr.h"
+#include "runtime/stats/counter.h"
+#include "runtime/sync/mutex.h"
+
+namespace rt {
+namespace {
+
+// The current thread state of this OS thread.
+constinit thread_local ThreadState* current_thread_state = nullptr;
+// Its address is the mark.
+constinit thread_local char os_thread_mark = 0;
+
+// 60: a stop that finds everybody detached or about to answer lasts a few
+// microseconds, a sleep and a wake-up of a virtual CPU 20 to 70.
+constexpr int kResumeSpinTurns = 60;
+
+QsbrShared& QsbrOf(ThreadStateImpl& thread) {
+  return *thread.qsbr_slot->shared;
+}
+
+// Sleeps until the suspended `thread` is attached on its behalf (true) or shut
+// down (false). Touches nothing but the thread state: when it is shut down, its
+// interpreter may be gone.
+bool WaitForResume(ThreadStateImpl& thread) {
+  for (int turn = 0;; ++turn) {
+    // (T1) acquire load, synchronizes with the release exchange (T2) in
+    //      ResumeLocked() and (T3) in ShutDownLocked(): we see what was done in
+    //      the stopped world, and our slot attached.
+    const uint32_t word = thread.state.load(std::memory_order_acquire);
+    if (word == kShuttingDownWord) return false;
+    // The stop flag may already be up again: attached all the same.
+    if ((word & ~kStopRequestedFlag) == kAttachedWord) return true;
+    RT_DCHECK(word == kSuspendedWaitingWord, "T2", "state %u while waiting",
+              word);
+    if (turn < kResumeSpinTurns) {
+      SpinBriefly(turn);
+    } else {
+      FutexWait(thread.state, kSuspendedWaitingWord, kNoTimeout);
+    }
+  }
+}
+
+// Attached on its behalf or by itself; the slot is attached in the first case.
+enum class AttachResult : uint8_t { kBySelf, kOnBehalf, kRefused };
+
+AttachResult TakeAttached(ThreadStateImpl& thread) {
+  for (;;) {
+    uint32_t word = kDetachedWord;
+    // (T4) acquire on success, synchronizes with the release exchange (T2) in
+    //      ResumeLocked() and the release (T5) of our own last detach: we see
+    //      what was done in a stop, and what another OS thread did as us.
+    if (thread.state.compare_exchange_strong(word, kAttachedWord,
+                                             std::memory_order_acquire,
+                                             std::memory_order_acquire)) {
+      return AttachResult::kBySelf;
+    }
+    if (word == kShuttingDownWord) return AttachResult::kRefused;
+    RT_CHECK(word == kSuspendedWord || word == kDetachedWord, "T2",
+             "attach of a thread state in state %u", word);
+    if (word == kDetachedWord) continue;
+    // relaxed on success: nothing of ours is handed over by going to sleep.
+    if (thread.state.compare_exchange_strong(word, kSuspendedWaitingWord,
+                                             std::memory_order_relaxed,
+                                             std::memory_order_relaxed)) {
+      return WaitForResume(thread) ? AttachResult::kOnBehalf
+                                   : AttachResult::kRefused;
+    }
+  }
+}
+
+// Detaches in answer to a stop. The slot is detached already.
+void AnswerStop(ThreadStateImpl& thread, uint32_t suspended_word) {
+  InterpreterImpl& interpreter = InterpreterOf(thread);
+  RuntimeImpl& runtime = interpreter.runtime;
+  MutexLock lock(runtime.threads_mutex);
+  thread.counters->Add(Counter::kSuspensions);
+  // relaxed: only this thread clears bits, only under the mutex stops set it.
+  thread.eval_breaker.fetch_and(~kEvalBreakerStop, std::memory_order_relaxed);
+  // (T6) release exchange, synchronizes with the acquire (T7) in
+  //      WaitForCountdown() through the countdown, and with (T2): everything we
+  //      did attached comes before the stopped world.
+  const uint32_t word =
+      thread.state.exchange(suspended_word, std::memory_order_release);
+  RT_CHECK(word == (kAttachedWord | kStopRequestedFlag), "INV-STW-2",
+           "answer of a thread state in state %u", word);
+  CountDownLocked(runtime, interpreter);
+}
+
+}  // namespace
+
+ThreadState* CurrentThreadState() { return current_thread_state; }
+
+const void* OsThreadMark() { return &os_thread_mark; }
+
+void SetCurrentThreadState(ThreadState* thread) {
+  current_thread_state = thread;
+  SetCurrentThreadId(thread == nullptr ? kNobodyId : thread->id);
+}
+
+ThreadStatus StatusOf(const ThreadState& thread) {
+  // relaxed: a momentary view, orders nothing.
+  return static_cast<ThreadStatus>(
+      thread.state.load(std::memory_order_relaxed) & ~kStopRequestedFlag);
+}
+
+bool Attach(ThreadState& public_thread) {
+  ThreadStateImpl& thread = ImplOf(public_thread);
+  RT_CHECK(current_thread_state == nullptr, "T2",
+           "attach on an OS thread that has a current thread state");
+  const AttachResult result = TakeAttached(thread);
+  if (result == AttachResult::kRefused) return false;
+  SetCurrentThreadState(&thread);
+  if (result == AttachResult::kBySelf) {
+    QsbrOf(thread).Attach(*thread.qsbr_slot);
+  }
+  if (thread.os_thread != &os_thread_mark) thread.os_thread = &os_thread_mark;
+  if (!thread.bound) [[unlikely]] {
+    // Attached, so nobody walks this thread state's parts while they change.
+    MergeQueueEnter(thread);
+    thread.bound = true;
+  }
+  thread.counters->Add(Counter::kAttaches);
+  return true;
+}
+
+void Detach(ThreadState& thread) {
+  RT_CHECK(thread.destroy_depth == 0, "T5", "detach within a destructor");
+  DetachAnywhere(ImplOf(thread));
+}
+
+void DetachAnywhere(ThreadStateImpl& thread) {
+  RT_CHECK(current_thread_state == &thread, "T2",
+           "detach of a thread state that is not current");
+  thread.counters->Add(Counter::kDetaches);
+  QsbrOf(thread).Detach(*thread.qsbr_slot);
+  SetCurrentThreadState(nullptr);
+  uint32_t word = kAttachedWord;
+  // (T5) release on success, synchronizes with the acquire (T4) of the next
+  //      attach and (T8) in RequestSuspensionLocked(): who stops or attaches us
+  //      sees all we did.
+  if (!thread.state.compare_exchange_strong(word, kDetachedWord,
+                                            std::memory_order_release,
+                                            std::memory_order_relaxed)) {
+    AnswerStop(thread, kSuspendedWord);
+  }
+}
+
+bool HandleEvalBreaker(ThreadState& public_thread) {
+  ThreadStateImpl& thread = ImplOf(public_thread);
+  RT_DCHECK(current_thread_state == &thread, "T2",
+            "safe point of a thread state that is not current");
+  RT_CHECK(thread.destroy_depth == 0, "T5", "safe point within a destructor");
+  // relaxed: see SafePoint().
+  uint32_t bits = thread.eval_breaker.load(std::memory_order_relaxed);
+  if ((bits & kEvalBreakerStop) != 0) {
+    QsbrOf(thread).Detach(*thread.qsbr_slot);
+    AnswerStop(thread, kSuspendedWaitingWord);
+    if (!WaitForResume(thread)) {
+      SetCurrentThreadState(nullptr);
+      return false;
+    }
+  }
+  // (T9) acq_rel, synchronizes with the fetch_or of who asked: a bit set after
+  //      this is handled at the next safe point.
+  bits = thread.eval_breaker.fetch_and(
+      ~(kEvalBreakerMerge | kEvalBreakerDelayedFree),
+      std::memory_order_acq_rel);
+  if ((bits & kEvalBreakerMerge) != 0) MergeQueueDrain(thread);
+  if ((bits & kEvalBreakerDelayedFree) != 0) thread.delayed_free.Process();
+  return true;
+}
+
+bool RequestSuspensionLocked(ThreadStateImpl& thread) {
+  // relaxed: the exchanges below decide.
+  uint32_t word = thread.state.load(std::memory_order_relaxed);
+  for (;;) {
+    if (word == kShuttingDownWord) return false;
+    RT_CHECK(word == kDetachedWord || word == kAttachedWord, "INV-STW-1",
+             "a stop found a thread state in state %u", word);
+    const bool attached = word == kAttachedWord;
+    const uint32_t wanted =
+        attached ? kAttachedWord | kStopRequestedFlag : kSuspendedWord;
+    // (T8) acquire on success, synchronizes with the release (T5) in Detach():
+    //      we see all that the detached thread did.
+    if (!thread.state.compare_exchange_weak(word, wanted,
+                                            std::memory_order_acquire,
+                                            std::memory_order_relaxed)) {
+      continue;
+    }
+    if (attached) {
+      // relaxed: only makes the thread look at its state word.
+      thread.eval_breaker.fetch_or(kEvalBreakerStop,
+                                   std::memory_order_relaxed);
+    }
+    return attached;
+  }
+}
+
+void ResumeLocked(ThreadStateImpl& thread) {
+  // relaxed: the exchange below decides.
+  uint32_t word = thread.state.load(std::memory_order_relaxed);
+  for (;;) {
+    if (word != kSuspendedWord && word != kSuspendedWaitingWord) return;
+    const bool waiting = word == kSuspendedWaitingWord;
+    // On its behalf, before it can run: nobody frees what it is about to read.
+    if (waiting) QsbrOf(thread).Attach(*thread.qsbr_slot);
+    // (T2) release exchange, synchronizes with the acquire (T1) in
+    //      WaitForResume() and (T4) in TakeAttached().
+    if (thread.state.compare_exchange_strong(
+            word, waiting ? kAttachedWord : kDetachedWord,
+            std::memory_order_release, std::memory_order_relaxed)) {
+      if (waiting) FutexWake(&thread.state, 1);
+      return;
+    }
+    RT_CHECK(!waiting, "T2", "a sleeping thread changed its state to %u", word);
+  }
+}
+
+bool ShutDownLocked(ThreadStateImpl& thread) {
+  // relaxed: the exchange below decides.
+  uint32_t word = thread.state.load(std::memory_order_relaxed);
+  for (;;) {
+    if ((word & ~kStopRequestedFlag) == kAttachedWord) return false;
+    if (word == kShuttingDownWord) return true;
+    // (T3) acq_rel, synchronizes with the acquire (T1) in WaitForResume() and
+    //      the release (T5) in Detach(): who clears it sees all it did.
+    if (thread.state.compare_exchange_weak(word, kShuttingDownWord,
+                                           std::memory_order_acq_rel,
+                                           std::memory_order_relaxed)) {
+      if (word == kSuspendedWaitingWord) FutexWake(&thread.state, 1);
+      return true;
+    }
+  }
+}
+
+void EndAttachmentOfUnlinked(ThreadStateImpl& thread) {
+  QsbrOf(thread).Detach(*thread.qsbr_slot);
+  // relaxed: unlinked, so no stop and no other thread looks at it.
+  thread.state.store(kShuttingDownWord, std::memory_order_relaxed);
+  SetCurrentThreadState(nullptr);
+}
+
+}  // namespace rt

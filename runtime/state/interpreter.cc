@@ -1,0 +1,186 @@
+#include "runtime/state/interpreter.h"
+
+#include <atomic>
+#include <memory>
+#include <new>
+
+#include "runtime/base/check.h"
+#include "runtime/base/config.h"
+#include "runtime/base/raw_memory.h"
+#include "runtime/object/destroy.h"
+#include "runtime/state/interpreter_impl.h"
+#include "runtime/state/lifecycle.h"
+#include "runtime/state/runtime_impl.h"
+#include "runtime/state/snapshot.h"
+#include "runtime/state/stop.h"
+#include "runtime/sync/mutex.h"
+
+namespace rt {
+namespace {
+
+Atomic<uint64_t> next_interpreter_id{1};
+
+// With checks on, the sequence wraps after 1000 advances, so that the wrap is
+// always tested. Odd.
+constexpr QsbrSequence kFirstSequence =
+    RT_CHECKS ? UINT64_MAX - 1998 : kQsbrFirstSequence;
+static_assert(kFirstSequence % 2 == 1);
+
+void LinkInterpreter(RuntimeImpl& runtime, InterpreterImpl& interpreter) {
+  MutexLock lock(runtime.threads_mutex);
+  interpreter.next = runtime.interpreters;
+  if (interpreter.next != nullptr) interpreter.next->previous = &interpreter;
+  runtime.interpreters = &interpreter;
+  ++runtime.interpreter_count;
+}
+
+void UnlinkInterpreter(RuntimeImpl& runtime, InterpreterImpl& interpreter) {
+  MutexLock lock(runtime.threads_mutex);
+  RT_CHECK(interpreter.thread_count == 0, "P3",
+           "destroying an interpreter that has %zu thread states",
+           interpreter.thread_count);
+  if (interpreter.previous != nullptr) {
+    interpreter.previous->next = interpreter.next;
+  } else {
+    runtime.interpreters = interpreter.next;
+  }
+  if (interpreter.next != nullptr) {
+    interpreter.next->previous = interpreter.previous;
+  }
+  --runtime.interpreter_count;
+  if (runtime.main_interpreter == &interpreter) {
+    runtime.main_interpreter = nullptr;
+  }
+}
+
+bool MayCreate(RuntimeImpl& runtime) {
+  MutexLock lock(runtime.threads_mutex);
+  const size_t limit = runtime.config.max_interpreter_count;
+  // relaxed: written under the mutex.
+  return !runtime.finalizing.load(std::memory_order_relaxed) &&
+         (limit == 0 || runtime.interpreter_count < limit);
+}
+
+// Shuts down and reaps everything but the caller. Returns false when somebody
+// else finalizes, or has shut the caller down.
+bool FinalizeFrom(InterpreterImpl& interpreter, ThreadStateImpl& caller) {
+  RuntimeImpl& runtime = interpreter.runtime;
+  if (!BeginStop(runtime, &interpreter, caller)) return false;
+  bool first = false;
+  {
+    MutexLock lock(runtime.threads_mutex);
+    // relaxed: written under the mutex.
+    first = !interpreter.finalizing.load(std::memory_order_relaxed);
+    if (first) {
+      interpreter.finalizing.store(true, std::memory_order_relaxed);
+      ShutDownOthersLocked(interpreter, &caller);
+      runtime.stop_queue.RefuseWaitingLocked(caller.interpreter);
+      interpreter.is_alone.store(true, std::memory_order_relaxed);
+    }
+  }
+  EndStop(runtime, &interpreter, caller);
+  if (!first) return false;
+  ReapThreadStates(caller);
+  MutexLock lock(runtime.threads_mutex);
+  interpreter.finalized = true;
+  return true;
+}
+
+// Frees an interpreter without thread states.
+void FreeInterpreter(InterpreterImpl& interpreter) {
+  RuntimeImpl& runtime = interpreter.runtime;
+  MutexLock lifecycle(runtime.lifecycle_mutex);
+  UnlinkInterpreter(runtime, interpreter);
+  interpreter.space.bundle_pool.DestroyAll();
+  runtime.counter_region.Release(interpreter.counters);
+  std::destroy_at(&interpreter);
+  RawFree(&interpreter);
+}
+
+}  // namespace
+
+InterpreterImpl::InterpreterImpl(RuntimeImpl& runtime_impl, uint64_t number)
+    : runtime(runtime_impl),
+      id(number),
+      space(MakeObjectSpaceHooks(*this), QsbrMemory{RawAllocate, RawFree},
+            MakeDelayedFreeHooks(*this), kFirstSequence),
+      page_hold(&space.qsbr, CurrentSlotIn, this) {}
+
+InterpreterImpl::~InterpreterImpl() = default;
+
+InterpreterImpl& Interpreter::impl() { return ImplOf(*this); }
+const InterpreterImpl& Interpreter::impl() const { return ImplOf(*this); }
+
+uint64_t Interpreter::id() const { return impl().id; }
+Runtime& Interpreter::runtime() const { return *impl().runtime.owner; }
+ObjectSpace& Interpreter::space() const {
+  return const_cast<InterpreterImpl&>(impl()).space;
+}
+bool Interpreter::is_finalizing() const {
+  // relaxed: a hint; creation and attach decide under the mutex.
+  return impl().finalizing.load(std::memory_order_relaxed);
+}
+
+Interpreter* Interpreter::Create(Runtime& public_runtime) {
+  RuntimeImpl& runtime = *RuntimeImplOf(public_runtime);
+  MutexLock lifecycle(runtime.lifecycle_mutex);
+  if (!MayCreate(runtime)) return nullptr;
+  void* const memory =
+      RawAllocate(sizeof(InterpreterImpl), alignof(InterpreterImpl));
+  if (memory == nullptr) return nullptr;
+  // relaxed: only has to be unique.
+  const uint64_t id =
+      next_interpreter_id.fetch_add(1, std::memory_order_relaxed);
+  CounterSlot* const counters =
+      runtime.counter_region.Acquire(CounterOwnerKind::kInterpreter, id, id);
+  if (counters == nullptr) {
+    RawFree(memory);
+    return nullptr;
+  }
+  auto* const interpreter = new (memory) InterpreterImpl(runtime, id);
+  interpreter->counters = counters;
+  LinkInterpreter(runtime, *interpreter);
+  return interpreter;
+}
+
+bool Interpreter::Finalize() {
+  InterpreterImpl& interpreter = impl();
+  Seat seat;
+  if (!seat.Take(interpreter, Admission::kFinalizer)) return false;
+  const bool done = FinalizeFrom(interpreter, seat.thread());
+  seat.GiveBack();
+  seat.Return();
+  return done;
+}
+
+bool Interpreter::Destroy(Interpreter* public_interpreter,
+                          BalanceSnapshot* last) {
+  InterpreterImpl& interpreter = public_interpreter->impl();
+  Seat seat;
+  if (!seat.Take(interpreter, Admission::kFinalizer)) return false;
+  ThreadStateImpl& caller = seat.thread();
+  bool finalized = false;
+  {
+    MutexLock lock(interpreter.runtime.threads_mutex);
+    finalized = interpreter.finalized;
+  }
+  if (!finalized && !FinalizeFrom(interpreter, caller)) {
+    seat.GiveBack();
+    seat.Return();
+    return false;
+  }
+  // Alone: whatever still waits need not. Before the clear, because the
+  // destructors need the caller's heaps.
+  auto* const as_thread = static_cast<ObjectThread*>(&caller);
+  caller.delayed_free.ReleaseAllWorldStopped(as_thread);
+  interpreter.space.delayed_free.ReleaseAllWorldStopped(as_thread);
+  ClearThreadState(caller, caller);
+  interpreter.space.delayed_free.ReleaseAllWorldStopped(as_thread);
+  DeleteThreadState(caller, caller);
+  if (last != nullptr) TakeSnapshot(interpreter, nullptr, last);
+  FreeInterpreter(interpreter);
+  seat.Return();
+  return true;
+}
+
+}  // namespace rt

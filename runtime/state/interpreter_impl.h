@@ -1,0 +1,81 @@
+// The hidden part of an interpreter: its space, its list, its stop.
+//
+// Model.  Every Interpreter is an InterpreterImpl. The list holds every thread
+//   state from NewThreadState() to DeleteThreadState(), also those that are
+//   shutting down and wait to be cleared: what they counted stays visible.
+// Invariants.  P1..P3 of interpreter.h. P4: `is_alone` only when one OS thread
+//   can use the interpreter: everything but its thread state is shutting down.
+// Thread safety.  Fields marked ABSL_GUARDED_BY in words: `threads`,
+//   `thread_count`, links, `turn`, `stop`, `finalizing`, by threads_mutex of the
+//   runtime (the analysis cannot follow the pointer from here).
+// Lock order.  runtime/LOCK_ORDER.md.  Fork.  fork.h.
+
+#ifndef RUNTIME_STATE_INTERPRETER_IMPL_H_
+#define RUNTIME_STATE_INTERPRETER_IMPL_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "runtime/alloc/qsbr_page_hold.h"
+#include "runtime/base/atomic.h"
+#include "runtime/object/object_space.h"
+#include "runtime/state/interpreter.h"
+#include "runtime/state/stop_queue.h"
+#include "runtime/state/stop_request.h"
+#include "runtime/state/thread_state_impl.h"
+#include "runtime/stats/counter_block.h"
+
+namespace rt {
+
+class RuntimeImpl;
+
+class InterpreterImpl final : public Interpreter {
+ public:
+  InterpreterImpl(RuntimeImpl& runtime, uint64_t id);
+  ~InterpreterImpl();
+
+  RuntimeImpl& runtime;
+  const uint64_t id;
+
+  InterpreterImpl* next = nullptr;
+  InterpreterImpl* previous = nullptr;
+  ThreadStateImpl* threads = nullptr;
+  size_t thread_count = 0;
+
+  StopTurn turn;
+  StopRequest stop;
+
+  // Set once, in a stop; read without the lock as a hint.
+  Atomic<bool> finalizing{false};
+  // Every thread state but the finalizing one's is gone.
+  bool finalized = false;
+  // Delayed frees need not wait.
+  Atomic<bool> is_alone{false};
+
+  // Counts what its deleted thread states counted.
+  CounterSlot* counters = nullptr;
+
+  ObjectSpace space;
+  // Goals for the empty pages of its bundles, from space.qsbr.
+  QsbrPageHold page_hold;
+};
+
+inline InterpreterImpl& ImplOf(Interpreter& interpreter) {
+  return static_cast<InterpreterImpl&>(interpreter);
+}
+inline const InterpreterImpl& ImplOf(const Interpreter& interpreter) {
+  return static_cast<const InterpreterImpl&>(interpreter);
+}
+inline InterpreterImpl& InterpreterOf(const ThreadStateImpl& thread) {
+  return ImplOf(*thread.interpreter);
+}
+
+// The hooks through which the layers below reach state/.
+ObjectSpaceHooks MakeObjectSpaceHooks(InterpreterImpl& interpreter);
+DelayedFreeHooks MakeDelayedFreeHooks(InterpreterImpl& interpreter);
+// QsbrPageHold::CurrentSlot; `interpreter` is an InterpreterImpl.
+const QsbrSlot* CurrentSlotIn(void* interpreter);
+
+}  // namespace rt
+
+#endif  // RUNTIME_STATE_INTERPRETER_IMPL_H_

@@ -1,0 +1,78 @@
+// A runtime: the interpreters of one embedder, their common locks and limits.
+//
+// Model.  An object, not a set of globals: a process creates, finalizes and
+//   destroys as many as it likes, one after the other or side by side. The only
+//   thread-local is the current thread state.
+// Invariants.  R1: after Finalize() began, no interpreter and no thread state
+//   is created or attached. R2: destroying a runtime gives back all its memory
+//   but the thread states whose OS threads have not released them.
+// Thread safety.  Create() and the destructor: any OS thread, alone. The rest:
+//   any OS thread, attached or not.
+// Lock order.  runtime/LOCK_ORDER.md.  Fork.  fork.h.
+// Source.  CPython Python/pylifecycle.c. Differs: late threads get `false`.
+
+#ifndef RUNTIME_STATE_RUNTIME_H_
+#define RUNTIME_STATE_RUNTIME_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "runtime/state/interpreter.h"
+
+namespace rt {
+
+class RuntimeImpl;
+
+struct RuntimeConfig {
+  // Memory for the counter blocks of threads and interpreters, for example a
+  // part of a shared mapping. Null: private memory. Must outlive the runtime.
+  void* counter_memory = nullptr;
+  size_t counter_memory_bytes = 0;
+  // Thread states at a time over all interpreters; 0: no limit.
+  size_t max_thread_state_count = 0;
+  // Live interpreters at a time; 0: no limit.
+  size_t max_interpreter_count = 0;
+  // Every how many stops of an interpreter all its invariants are checked;
+  // 0: never. A check visits every thread state and every queue.
+  uint32_t check_every_stop_count = 0;
+};
+
+class Runtime {
+ public:
+  // Returns null when memory ran out. Has one interpreter from the start.
+  [[nodiscard]] static std::unique_ptr<Runtime> Create(
+      const RuntimeConfig& config = {});
+  // Finalizes if need be and destroys every interpreter. No thread may use the
+  // runtime any more; thread states not yet released stay valid for that.
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Stops everything, shuts down every thread state of every interpreter but
+  // the caller's current one, and finalizes the interpreters. Returns false,
+  // having done nothing, when another thread finalizes or shut us down.
+  [[nodiscard]] bool Finalize();
+  bool is_finalizing() const;
+
+  // The one made by Create(); null once it was destroyed.
+  Interpreter* main_interpreter() const;
+  size_t interpreter_count() const;
+  // Calls `visit` for every interpreter. The lock of the list is held: `visit`
+  // must not create, destroy or stop anything, nor call a function of this
+  // header or interpreter.h but id().
+  void VisitInterpreters(void (*visit)(const Interpreter&, void*),
+                         void* argument) const;
+  // The sum of the reference totals of all interpreters, live.
+  int64_t ReadReferenceTotal() const;
+
+ private:
+  explicit Runtime(RuntimeImpl* impl) : impl_(impl) {}
+  friend RuntimeImpl* RuntimeImplOf(const Runtime& runtime);
+
+  RuntimeImpl* impl_;
+};
+
+}  // namespace rt
+
+#endif  // RUNTIME_STATE_RUNTIME_H_

@@ -1,0 +1,52 @@
+// The hidden part of a runtime: the two mutexes, the turns, the interpreters.
+//
+// Lock order.  lifecycle_mutex, then threads_mutex, then the leaves of
+//   runtime/LOCK_ORDER.md. Both may be waited for while attached: nobody who
+//   holds one waits for a safe point or for a turn.
+// Fork.  BeforeFork() holds both, so in the child no thread state is half made
+//   or half deleted and no list is half linked.
+
+#ifndef RUNTIME_STATE_RUNTIME_IMPL_H_
+#define RUNTIME_STATE_RUNTIME_IMPL_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "runtime/state/interpreter_impl.h"
+#include "runtime/state/runtime.h"
+#include "runtime/state/stop_queue.h"
+#include "runtime/state/stop_request.h"
+#include "runtime/stats/counter_region.h"
+#include "runtime/sync/mutex.h"
+
+namespace rt {
+
+class RuntimeImpl {
+ public:
+  explicit RuntimeImpl(const RuntimeConfig& config);
+
+  const RuntimeConfig config;
+  Runtime* owner = nullptr;
+  CounterRegion counter_region;
+
+  // Held while a thread state or an interpreter is made or deleted.
+  Mutex lifecycle_mutex ABSL_ACQUIRED_BEFORE(threads_mutex);
+  // Guards every list, every change of a thread state's state word that a stop
+  // must not miss, the turns and the stop requests.
+  mutable Mutex threads_mutex;
+
+  StopQueue stop_queue ABSL_GUARDED_BY(threads_mutex);
+  StopRequest stop ABSL_GUARDED_BY(threads_mutex);
+
+  InterpreterImpl* interpreters ABSL_GUARDED_BY(threads_mutex) = nullptr;
+  size_t interpreter_count ABSL_GUARDED_BY(threads_mutex) = 0;
+  size_t thread_count ABSL_GUARDED_BY(threads_mutex) = 0;
+  InterpreterImpl* main_interpreter ABSL_GUARDED_BY(threads_mutex) = nullptr;
+  // Set once, in a stop of the runtime.
+  Atomic<bool> finalizing{false};
+};
+
+}  // namespace rt
+
+#endif  // RUNTIME_STATE_RUNTIME_IMPL_H_

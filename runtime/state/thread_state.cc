@@ -1,0 +1,300 @@
+#include "runtime/state/thread_state.h"
+
+#include <atomic>
+#include <memory>
+#include <new>
+
+#include "runtime/base/check.h"
+#include "runtime/base/fault_point.h"
+#include "runtime/base/raw_memory.h"
+#include "runtime/base/thread_id.h"
+#include "runtime/object/destroy.h"
+#include "runtime/object/merge_queue.h"
+#include "runtime/object/reference_count.h"
+#include "runtime/state/attach.h"
+#include "runtime/state/lifecycle.h"
+#include "runtime/state/stop.h"
+#include "runtime/stats/counter.h"
+
+namespace rt {
+namespace {
+
+// Gives back what a thread state that was never linked has, in reverse order.
+void DiscardThreadState(InterpreterImpl& interpreter, ThreadStateImpl* thread) {
+  if (thread->heaps != nullptr) interpreter.space.bundle_pool.Park(thread->heaps);
+  if (thread->counter_slot != nullptr) {
+    interpreter.runtime.counter_region.Release(thread->counter_slot);
+  }
+  if (thread->qsbr_slot != nullptr) {
+    interpreter.space.qsbr.Release(thread->qsbr_slot);
+  }
+  std::destroy_at(thread);
+  RawFree(thread);
+}
+
+// Gives a new thread state its parts. Returns false when memory ran out, leaving
+// null what it could not get.
+bool EquipThreadState(InterpreterImpl& interpreter, ThreadStateImpl& thread) {
+  ObjectSpace& space = interpreter.space;
+  thread.id = NextThreadStateId();
+  thread.interpreter = &interpreter;
+  thread.space = &space;
+  thread.os_thread = OsThreadMark();
+  if (FaultPoint("state.reserve_slot")) return false;
+  thread.qsbr_slot = space.qsbr.Reserve(thread.id);
+  if (thread.qsbr_slot == nullptr) return false;
+  if (FaultPoint("state.acquire_counters")) return false;
+  thread.counter_slot = interpreter.runtime.counter_region.Acquire(
+      CounterOwnerKind::kThreadState, thread.id, interpreter.id);
+  if (thread.counter_slot == nullptr) return false;
+  thread.counters = &thread.counter_slot->block;
+  bool adopted = false;
+  if (FaultPoint("state.adopt_bundle")) return false;
+  thread.heaps = space.bundle_pool.Adopt(
+      thread.id, interpreter.page_hold.hold(), &adopted);
+  if (thread.heaps == nullptr) return false;
+  thread.counters->Add(adopted ? Counter::kHeapBundlesAdopted
+                               : Counter::kHeapBundlesCreated);
+  thread.delayed_free.Init(&space.delayed_free,
+                           static_cast<ObjectThread*>(&thread));
+  return true;
+}
+
+bool IsAdmittedLocked(const InterpreterImpl& interpreter, Admission admission)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(interpreter.runtime.threads_mutex) {
+  if (admission == Admission::kOnlyThread) return true;
+  // relaxed: written under the mutex.
+  const bool finalizing =
+      interpreter.finalizing.load(std::memory_order_relaxed);
+  if (admission == Admission::kFinalizer) {
+    return !finalizing || interpreter.finalized;
+  }
+  const size_t limit = interpreter.runtime.config.max_thread_state_count;
+  return !finalizing &&
+         (limit == 0 || interpreter.runtime.thread_count < limit);
+}
+
+void LinkLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(interpreter.runtime.threads_mutex) {
+  const StopRequest* const request =
+      ActiveRequestLocked(interpreter.runtime, interpreter);
+  // relaxed: published by the mutex. Born suspended if a stop is on: it is not
+  // counted, and the start of the world lets it go.
+  thread.state.store(request != nullptr ? kSuspendedWord : kDetachedWord,
+                     std::memory_order_relaxed);
+  thread.next = interpreter.threads;
+  if (thread.next != nullptr) thread.next->previous = &thread;
+  interpreter.threads = &thread;
+  thread.linked = true;
+  ++interpreter.thread_count;
+  ++interpreter.runtime.thread_count;
+  interpreter.counters->block.Add(Counter::kThreadStatesCreated);
+}
+
+void UnlinkLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(interpreter.runtime.threads_mutex) {
+  RT_CHECK(thread.linked, "INV-T-1", "unlink of an unlinked thread state");
+  if (thread.previous != nullptr) {
+    thread.previous->next = thread.next;
+  } else {
+    interpreter.threads = thread.next;
+  }
+  if (thread.next != nullptr) thread.next->previous = thread.previous;
+  thread.linked = false;
+  --interpreter.thread_count;
+  --interpreter.runtime.thread_count;
+  interpreter.counters->block.Add(Counter::kThreadStatesDestroyed);
+}
+
+}  // namespace
+
+ThreadStateImpl* CreateThreadState(InterpreterImpl& interpreter,
+                                   Admission admission) {
+  RuntimeImpl& runtime = interpreter.runtime;
+  // Held until the end, so that no fork copies a half made thread state.
+  MutexLock lifecycle(runtime.lifecycle_mutex);
+  {
+    MutexLock lock(interpreter.runtime.threads_mutex);
+    if (!IsAdmittedLocked(interpreter, admission)) return nullptr;
+  }
+  void* const memory =
+      RawAllocate(sizeof(ThreadStateImpl), alignof(ThreadStateImpl));
+  if (memory == nullptr) return nullptr;
+  auto* const thread = new (memory) ThreadStateImpl;
+  if (!EquipThreadState(interpreter, *thread)) {
+    DiscardThreadState(interpreter, thread);
+    return nullptr;
+  }
+  {
+    MutexLock lock(interpreter.runtime.threads_mutex);
+    // Asked again: finalization may have begun meanwhile.
+    if (IsAdmittedLocked(interpreter, admission)) {
+      LinkLocked(interpreter, *thread);
+      return thread;
+    }
+  }
+  DiscardThreadState(interpreter, thread);
+  return nullptr;
+}
+
+ThreadState* NewThreadState(Interpreter& interpreter) {
+  return CreateThreadState(ImplOf(interpreter), Admission::kPublic);
+}
+
+void ClearThreadState(ThreadState& public_caller, ThreadState& public_victim) {
+  ThreadStateImpl& caller = ImplOf(public_caller);
+  ThreadStateImpl& victim = ImplOf(public_victim);
+  RT_CHECK(CurrentThreadState() == &caller &&
+               caller.interpreter == victim.interpreter,
+           "INV-CLR-1", "clear by a thread that is not of the interpreter");
+  InterpreterImpl& interpreter = InterpreterOf(victim);
+  if (&victim != &caller) {
+    MutexLock lock(interpreter.runtime.threads_mutex);
+    RT_CHECK(ShutDownLocked(victim), "INV-CLR-1",
+             "clear of a thread state that is attached elsewhere");
+  }
+  // Destructors may hand it another one.
+  while (victim.local_object != nullptr) {
+    Object* const local = victim.local_object;
+    victim.local_object = nullptr;
+    Decref(caller, local);
+  }
+  victim.clear_step = ClearStep::kReferencesDropped;
+  // The victim's lists, whoever the caller is.
+  DisableObjectFreelists(victim);
+  victim.clear_step = ClearStep::kFreelistsDisabled;
+  // Runs what is due now, while the victim is still in the merge table and may
+  // own new objects; what the queue's destructors add is handed over below.
+  victim.delayed_free.Abandon(static_cast<ObjectThread*>(&caller));
+  if (victim.bound) MergeQueueLeave(caller, victim);
+  victim.bound = false;
+  victim.clear_step = ClearStep::kMergeQueueLeft;
+  victim.delayed_free.HandOver();
+  victim.clear_step = ClearStep::kDelayedFreeHandedOver;
+  if (victim.heaps != nullptr) {
+    HeapBundle* const heaps = victim.heaps;
+    victim.heaps = nullptr;
+    caller.counters->Add(Counter::kHeapBundlesAbandoned);
+    interpreter.space.bundle_pool.Park(heaps);
+  }
+  victim.clear_step = ClearStep::kHeapsParked;
+}
+
+void DeleteThreadState(ThreadState& public_caller, ThreadState& public_victim) {
+  ThreadStateImpl& caller = ImplOf(public_caller);
+  ThreadStateImpl& victim = ImplOf(public_victim);
+  const bool self = &caller == &victim;
+  RT_CHECK(CurrentThreadState() == &caller &&
+               caller.interpreter == victim.interpreter,
+           "INV-DEL-1", "delete by a thread that is not of the interpreter");
+  RT_CHECK(victim.clear_step == ClearStep::kHeapsParked, "INV-CLR-1",
+           "delete of a thread state that was not cleared");
+  InterpreterImpl& interpreter = InterpreterOf(victim);
+  RuntimeImpl& runtime = interpreter.runtime;
+  {
+    // Held until the end, so that no fork copies a half deleted thread state.
+    MutexLock lifecycle(runtime.lifecycle_mutex);
+    {
+      MutexLock lock(interpreter.runtime.threads_mutex);
+      // Attached until here (INV-DEL-1): a stop counts on its answer.
+      // relaxed: stops set the flag under the mutex.
+      if (self && (victim.state.load(std::memory_order_relaxed) &
+                   kStopRequestedFlag) != 0) {
+        CountDownLocked(interpreter.runtime, interpreter);
+      }
+      UnlinkLocked(interpreter, victim);
+      // INV-T-2: what it counted stays, under the lock that guards the walk.
+      runtime.counter_region.FoldAndRelease(victim.counter_slot,
+                                            interpreter.counters);
+      victim.counter_slot = nullptr;
+      victim.counters = nullptr;
+    }
+    if (self) EndAttachmentOfUnlinked(victim);
+    // Null in a forked child, which has freed the slots of the dead at once.
+    if (victim.qsbr_slot != nullptr) {
+      interpreter.space.qsbr.Release(victim.qsbr_slot);
+      victim.qsbr_slot = nullptr;
+    }
+    const bool os_thread_is_gone = victim.os_thread_is_gone;
+    DropParty(&victim);
+    if (self || os_thread_is_gone) DropParty(&victim);
+  }
+}
+
+void ReleaseThreadState(ThreadState* thread) {
+  RT_CHECK(StatusOf(*thread) == ThreadStatus::kShuttingDown, "T4",
+           "release of a thread state that is in use");
+  DropParty(&ImplOf(*thread));
+}
+
+void DropParty(ThreadStateImpl* thread) {
+  // (T11) acq_rel decrement, synchronizes with itself: the last party frees what
+  //       the other has written.
+  const uint32_t before =
+      thread->party_count.fetch_sub(1, std::memory_order_acq_rel);
+  RT_CHECK(before == 1 || before == 2, "INV-T-3", "%u parties", before);
+  if (before != 1) return;
+  std::destroy_at(thread);
+  RawFree(thread);
+}
+
+void SetLocalObject(ThreadState& public_thread, Object* object) {
+  ThreadStateImpl& thread = ImplOf(public_thread);
+  RT_CHECK(CurrentThreadState() == &thread, "T2",
+           "local object of a thread state that is not current");
+  Object* const old = thread.local_object;
+  thread.local_object = object;
+  if (old != nullptr) Decref(thread, old);
+}
+
+void ShutDownOthersLocked(InterpreterImpl& interpreter,
+                          const ThreadStateImpl* keep) {
+  for (ThreadStateImpl* thread = interpreter.threads; thread != nullptr;
+       thread = thread->next) {
+    if (thread == keep) continue;
+    RT_CHECK(ShutDownLocked(*thread), "INV-STW-1",
+             "a thread state is attached in a stopped world");
+  }
+}
+
+void ReapThreadStates(ThreadStateImpl& caller) {
+  InterpreterImpl& interpreter = InterpreterOf(caller);
+  for (;;) {
+    // From the head each time: destructors run between two steps.
+    ThreadStateImpl* victim = nullptr;
+    {
+      MutexLock lock(interpreter.runtime.threads_mutex);
+      victim = interpreter.threads;
+      while (victim != nullptr &&
+             (victim == &caller ||
+              StatusOf(*victim) != ThreadStatus::kShuttingDown)) {
+        victim = victim->next;
+      }
+    }
+    if (victim == nullptr) return;
+    ClearThreadState(caller, *victim);
+    DeleteThreadState(caller, *victim);
+  }
+}
+
+ScopedThreadState::ScopedThreadState(Interpreter& interpreter) {
+  ThreadState* const thread = NewThreadState(interpreter);
+  if (thread == nullptr) return;
+  if (Attach(*thread)) {
+    thread_ = thread;
+  } else {
+    ReleaseThreadState(thread);
+  }
+}
+
+ScopedThreadState::~ScopedThreadState() {
+  if (thread_ == nullptr) return;
+  if (CurrentThreadState() == thread_ || Attach(*thread_)) {
+    ClearThreadState(*thread_, *thread_);
+    DeleteThreadState(*thread_, *thread_);
+  } else {
+    ReleaseThreadState(thread_);
+  }
+}
+
+}  // namespace rt
