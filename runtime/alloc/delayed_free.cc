@@ -121,8 +121,6 @@ void InterpreterDelayedFree::Release(uintptr_t tagged, void* as_thread) const {
 
 bool InterpreterDelayedFree::IsReached(uint64_t goal, void* as_thread) const {
   if (hooks_.qsbr->IsReached(goal)) return true;
-  // A deferred goal is reached only once somebody advances.
-  if (QsbrBefore(hooks_.qsbr->write_sequence(), goal)) hooks_.qsbr->Advance();
   // Asked anew each time: a callback may have changed what the slot is.
   const QsbrSlot* const slot = hooks_.slot(hooks_.context, as_thread);
   return slot != nullptr && hooks_.qsbr->Poll(*slot, goal);
@@ -294,6 +292,17 @@ int64_t DelayedFreeQueue::Drain(DelayedFreeList* list, bool ignore_goals,
   return released_count;
 }
 
+void DelayedFreeQueue::AdvanceToLastGoal() {
+  const DelayedFreeChunk* const chunk = own_.last;
+  if (chunk == nullptr || chunk->read_index == chunk->write_index) return;
+  const uint64_t goal = chunk->items[chunk->write_index - 1].goal;
+  QsbrShared* const qsbr = interpreter_->hooks().qsbr;
+  if (!QsbrBefore(qsbr->write_sequence(), goal)) return;
+  qsbr->Advance();
+  items_since_advance_ = 0;
+  bytes_since_advance_ = 0;
+}
+
 int64_t DelayedFreeQueue::DrainInterpreter(void* as_thread) {
   DelayedFreeList taken;
   DelayedFreePending counts;
@@ -323,6 +332,7 @@ int64_t DelayedFreeQueue::Process() {
   if (processing_) return 0;
   processing_ = true;
   should_process_ = false;
+  AdvanceToLastGoal();
   int64_t released_count = Drain(&own_, /*ignore_goals=*/false, thread_);
   released_count += DrainInterpreter(thread_);
   processing_ = false;
@@ -330,6 +340,7 @@ int64_t DelayedFreeQueue::Process() {
 }
 
 void DelayedFreeQueue::HandOver() {
+  AdvanceToLastGoal();
   DelayedFreeList all = std::exchange(own_, DelayedFreeList{});
   Splice(&all, std::exchange(adopted_, DelayedFreeList{}));
   const DelayedFreePending counts = pending();

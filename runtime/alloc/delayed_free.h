@@ -172,6 +172,8 @@ class DelayedFreeQueue {
   void Enqueue(uintptr_t tagged, size_t bytes);
   // Draws the goal for an entry of `bytes`; may advance and ask for processing.
   uint64_t NextGoal(size_t bytes);
+  // A deferred goal is reached only once somebody advances: do it now.
+  void AdvanceToLastGoal();
   // Makes room for one entry at the end. Returns false when out of memory.
   bool EnsureRoom();
   // Releases entries from `list`, which is one of ours, in order. Re-reads the

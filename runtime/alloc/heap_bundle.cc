@@ -212,8 +212,10 @@ void* HeapAllocate(HeapBundle* bundle, HeapKind kind, size_t bytes) {
 void HeapFree(void* block) {
   if (block == nullptr) return;
   if constexpr (kMarksDeadBlocks) {
-    const size_t keep = HeaderProbeBytes(HeapBlockKind(block));
     const size_t block_bytes = rt_mi_block_bytes(block);
+    size_t keep = HeaderProbeBytes(HeapBlockKind(block));
+    // A block may be smaller than a header; its trailer is never kept.
+    if (keep > block_bytes - kTrailerBytes) keep = block_bytes - kTrailerBytes;
     if constexpr (kAddressSanitizer) {
       LeakToken* const token = LoadToken(block);
       if (token != nullptr) LeakTokenList::Remove(token);

@@ -120,8 +120,6 @@ TEST_F(HeapBundleTest, EmptyAfterCollectWhenGoalsAreReached) {
   EXPECT_EQ(bundle_->CountBlocks().segment_count, 0);
 }
 
-// M-MI-06: nothing goes through mimalloc's thread-local default heap, so an OS
-// thread that never ran any of its start-up code can allocate and free.
 TEST_F(HeapBundleTest, DeadHeadersStayAsTheyWere) {
   for (HeapKind kind : {HeapKind::kObject, HeapKind::kCollectable,
                         HeapKind::kCollectablePrefix}) {
