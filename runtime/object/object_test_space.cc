@@ -87,14 +87,18 @@ void TestThread::SafePoint() {
   if (delayed_free.should_process()) (void)delayed_free.Process();
 }
 
+void TestThread::MakeCurrent() {
+  SetCurrentThreadId(id);
+  current = this;
+}
+
 void TestThread::Attach() {
   {
     std::unique_lock<std::mutex> lock(test_.mutex_);
     test_.changed_.wait(lock, [&] { return test_.stopper_ == nullptr; });
     ++test_.attached_count_;
   }
-  SetCurrentThreadId(id);
-  current = this;
+  MakeCurrent();
   space->qsbr.Attach(*qsbr_slot);
   attached_ = true;
 }

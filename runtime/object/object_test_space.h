@@ -44,6 +44,9 @@ class TestThread : public ObjectThread {
   // Answers a stop, merges, frees what is due and passes a quiescent state.
   void SafePoint();
 
+  // Makes this the current one of several attached on this OS thread.
+  void MakeCurrent();
+
   // For calls that wait for other threads.
   void Detach();
   void Attach();
