@@ -1,1 +1,239 @@
+// Finalization and destruction: by whom, against whom, and what is refused then.
+
+#include <atomic>
+#include <barrier>
+#include <thread>
+#include <vector>
+
 #include "gtest/gtest.h"
+#include "runtime/base/sanitizer.h"
+#include "runtime/state/state_testing.h"
+
+namespace rt {
+namespace {
+
+constexpr int kRounds = (kAddressSanitizer || kThreadSanitizer) ? 10 : 50;
+
+// Works until it is shut down, then lets go. Returns the rounds it worked.
+int64_t WorkUntilShutDown(Interpreter& interpreter, std::barrier<>& meet) {
+  ThreadState* const thread = NewThreadState(interpreter);
+  EXPECT_NE(thread, nullptr);
+  EXPECT_TRUE(Attach(*thread));
+  SetLocalObject(*thread, AsObject(MakeList(*thread, 3)));
+  List* const kept = MakeList(*thread, 10);  // Lost when it is shut down.
+  SetLocalObject(*thread, AsObject(kept));
+  meet.arrive_and_wait();
+  int64_t rounds = 0;
+  for (;;) {
+    ++rounds;
+    Decref(*thread, AsObject(MakeList(*thread, 5)));
+    Object* const item = AsObject(NumberNew(*thread, rounds));
+    EXPECT_TRUE(ListAppend(*thread, kept, item));
+    Decref(*thread, item);
+    if (rounds % 16 == 0) ListClear(*thread, kept);
+    if (!SafePoint(*thread)) break;
+    if (rounds % 3 == 0) {
+      Detach(*thread);
+      if (!Attach(*thread)) break;
+    }
+  }
+  EXPECT_EQ(CurrentThreadState(), nullptr);
+  EXPECT_EQ(StatusOf(*thread), ThreadStatus::kShuttingDown);
+  EXPECT_FALSE(Attach(*thread)) << "refused for ever";
+  ReleaseThreadState(thread);
+  return rounds;
+}
+
+TEST(FinalizeTest, ShutsDownThreadsThatAreAttachedInALoop) {
+  for (int round = 0; round < kRounds; ++round) {
+    std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+    Interpreter& interpreter = *runtime->main_interpreter();
+    constexpr int kThreads = 3;
+    std::barrier meet(kThreads + 1);
+    std::vector<std::thread> daemons;
+    for (int w = 0; w < kThreads; ++w) {
+      daemons.emplace_back([&] { WorkUntilShutDown(interpreter, meet); });
+    }
+    meet.arrive_and_wait();
+    {
+      ScopedThreadState main(interpreter);
+      ASSERT_TRUE(runtime->Finalize());
+      EXPECT_EQ(interpreter.thread_state_count(), 1u);
+      EXPECT_EQ(NewThreadState(interpreter), nullptr) << "late creation";
+      BalanceSnapshot snapshot;
+      ASSERT_TRUE(interpreter.Snapshot(*main, &snapshot));
+      EXPECT_EQ(snapshot.reference_total, 0) << "the locals were dropped";
+      EXPECT_EQ(snapshot.qsbr_slot_count, 1);
+      EXPECT_EQ(snapshot.queued_object_count, 0);
+      EXPECT_EQ(snapshot.delayed_free_count, 0);
+      EXPECT_EQ(snapshot.LiveBlockCount(), 0);
+    }
+    // The daemons let go of their thread states after the runtime is gone, or
+    // before: both happen.
+    if (round % 2 == 0) runtime.reset();
+    for (std::thread& daemon : daemons) daemon.join();
+  }
+}
+
+TEST(FinalizeTest, LateThreadsFromOutsideAreRefused) {
+  for (int round = 0; round < kRounds; ++round) {
+    std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+    Interpreter& interpreter = *runtime->main_interpreter();
+    std::atomic<bool> refused = false;
+    std::thread pool([&] {
+      for (;;) {
+        ScopedThreadState thread(interpreter);
+        if (!thread) break;
+        Decref(*thread, AsObject(MakeList(*thread, 2)));
+      }
+      refused = true;
+    });
+    ASSERT_TRUE(runtime->Finalize());
+    pool.join();
+    EXPECT_TRUE(refused);
+    EXPECT_EQ(interpreter.thread_state_count(), 0u);
+    EXPECT_EQ(runtime->ReadReferenceTotal(), 0);
+  }
+}
+
+// Live objects, queued merges and delayed frees outstanding, all of a thread
+// that never comes back.
+TEST(FinalizeTest, ForeignThreadFinalizesWhatIsInFlight) {
+  for (int round = 0; round < kRounds; ++round) {
+    std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+    Interpreter* const victim_home = Interpreter::Create(*runtime);
+    ThreadState* victim = nullptr;
+    List* shared = nullptr;
+    std::thread([&] {
+      victim = NewThreadState(*victim_home);
+      ASSERT_TRUE(Attach(*victim));
+      shared = ListNew(*victim);
+      // Growing leaves old arrays in its delayed frees.
+      for (int i = 0; i < 200; ++i) {
+        Object* const item = AsObject(NumberNew(*victim, i));
+        ASSERT_TRUE(ListAppend(*victim, shared, item));
+        Decref(*victim, item);
+      }
+      SetLocalObject(*victim, AsObject(shared));
+      Detach(*victim);
+    }).join();
+    std::thread([&] {
+      ScopedThreadState other(*victim_home);
+      // Queued: only the owner's count covers what is dropped here.
+      for (int i = 0; i < 50; ++i) {
+        Object* const item = ListGet(*other, shared, i);
+        ASSERT_NE(item, nullptr);
+        Object* const mine = AsObject(NumberNew(*other, -i));
+        EXPECT_TRUE(ListSet(*other, shared, i, mine));
+        Decref(*other, mine);
+        Decref(*other, item);
+      }
+    }).join();
+    BalanceSnapshot last;
+    ASSERT_TRUE(Interpreter::Destroy(victim_home, &last));
+    EXPECT_EQ(last.reference_total, 0);
+    EXPECT_EQ(last.LiveBlockCount(), 0);
+    EXPECT_EQ(last.thread_state_count, 0);
+    EXPECT_EQ(last.qsbr_slot_count, 0);
+    EXPECT_EQ(last.queued_object_count, 0);
+    EXPECT_EQ(last.delayed_free_count, 0);
+    EXPECT_FALSE(Attach(*victim));
+    ReleaseThreadState(victim);
+  }
+}
+
+TEST(FinalizeTest, DestroyTellsWhatLeaked) {
+  std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+  Interpreter* const leaky = Interpreter::Create(*runtime);
+  {
+    ScopedThreadState thread(*leaky);
+    Object* const lost = AsObject(NumberNew(*thread, 1));
+    Incref(*thread, lost);
+    Decref(*thread, lost);
+    EXPECT_EQ(leaky->ReadReferenceTotal(), RT_REFERENCE_TOTALS);
+    // LeakSanitizer would report it, rightly.
+    if (kAddressSanitizer) Decref(*thread, lost);
+  }
+  BalanceSnapshot last;
+  ASSERT_TRUE(Interpreter::Destroy(leaky, &last));
+  if (kAddressSanitizer) return;
+  EXPECT_EQ(last.reference_total, RT_REFERENCE_TOTALS);
+  EXPECT_EQ(last.LiveBlockCount(), 1);
+}
+
+TEST(FinalizeTest, DestroyFromAThreadStateOfAnotherInterpreter) {
+  std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+  ScopedThreadState main(*runtime->main_interpreter());
+  for (int round = 0; round < kRounds; ++round) {
+    Interpreter* const other = Interpreter::Create(*runtime);
+    std::barrier meet(2);
+    std::thread daemon([&] { WorkUntilShutDown(*other, meet); });
+    Detach(*main);
+    meet.arrive_and_wait();
+    ASSERT_TRUE(Attach(*main));
+    BalanceSnapshot last;
+    ASSERT_TRUE(Interpreter::Destroy(other, &last));
+    EXPECT_EQ(CurrentThreadState(), main.get()) << "attached again";
+    EXPECT_EQ(last.reference_total, 0);
+    daemon.join();
+  }
+}
+
+TEST(FinalizeTest, OfSeveralFinalizersOneWins) {
+  for (int round = 0; round < kRounds; ++round) {
+    std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+    Interpreter& interpreter = *runtime->main_interpreter();
+    std::atomic<int> winner_count = 0;
+    std::barrier meet(3);
+    ThreadState* threads[2] = {NewThreadState(interpreter),
+                               NewThreadState(interpreter)};
+    std::vector<std::thread> finalizers;
+    for (ThreadState* thread : threads) {
+      finalizers.emplace_back([&, thread] {
+        meet.arrive_and_wait();
+        if (!Attach(*thread)) return;
+        if (interpreter.Finalize()) ++winner_count;
+        if (CurrentThreadState() == thread) Detach(*thread);
+      });
+    }
+    finalizers.emplace_back([&] {
+      meet.arrive_and_wait();
+      if (runtime->Finalize()) ++winner_count;
+    });
+    for (std::thread& finalizer : finalizers) finalizer.join();
+    EXPECT_GE(winner_count, 1);
+    EXPECT_LE(winner_count, 2) << "one of the interpreter, one of the runtime";
+    runtime.reset();
+    for (ThreadState* thread : threads) ReleaseThreadState(thread);
+  }
+}
+
+TEST(FinalizeTest, RequestersWaitingForATurnAreShutDown) {
+  for (int round = 0; round < kRounds; ++round) {
+    std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+    Interpreter& interpreter = *runtime->main_interpreter();
+    constexpr int kThreads = 3;
+    std::barrier meet(kThreads + 1);
+    std::vector<std::thread> stoppers;
+    for (int w = 0; w < kThreads; ++w) {
+      stoppers.emplace_back([&, w] {
+        ThreadState* const thread = NewThreadState(interpreter);
+        ASSERT_TRUE(Attach(*thread));
+        meet.arrive_and_wait();
+        while (StopTheWorld(*thread, w == 0 ? StopScope::kRuntime
+                                            : StopScope::kInterpreter)) {
+          StartTheWorld(*thread);
+        }
+        EXPECT_EQ(CurrentThreadState(), nullptr);
+        ReleaseThreadState(thread);
+      });
+    }
+    meet.arrive_and_wait();
+    ASSERT_TRUE(runtime->Finalize());
+    runtime.reset();
+    for (std::thread& stopper : stoppers) stopper.join();
+  }
+}
+
+}  // namespace
+}  // namespace rt

@@ -169,13 +169,9 @@ bool Interpreter::Destroy(Interpreter* public_interpreter,
     seat.Return();
     return false;
   }
-  // Alone: whatever still waits need not. Before the clear, because the
-  // destructors need the caller's heaps.
-  auto* const as_thread = static_cast<ObjectThread*>(&caller);
-  caller.delayed_free.ReleaseAllWorldStopped(as_thread);
-  interpreter.space.delayed_free.ReleaseAllWorldStopped(as_thread);
+  // Before the clear, because destructors need the caller's heaps.
+  ReapThreadStates(caller);
   ClearThreadState(caller, caller);
-  interpreter.space.delayed_free.ReleaseAllWorldStopped(as_thread);
   DeleteThreadState(caller, caller);
   if (last != nullptr) TakeSnapshot(interpreter, nullptr, last);
   FreeInterpreter(interpreter);

@@ -28,7 +28,8 @@ void ShutDownOthersLocked(InterpreterImpl& interpreter,
                           const ThreadStateImpl* keep);
 
 // Clears and deletes, one by one, the thread states of the caller's interpreter
-// that are shutting down. `caller` is attached and the only thread there.
+// that are shutting down, and releases every delayed free. `caller` is attached
+// and the only thread there.
 void ReapThreadStates(ThreadStateImpl& caller);
 
 // An attached thread state in an interpreter for an OS thread that need not have

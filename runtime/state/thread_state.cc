@@ -271,10 +271,15 @@ void ReapThreadStates(ThreadStateImpl& caller) {
         victim = victim->next;
       }
     }
-    if (victim == nullptr) return;
+    if (victim == nullptr) break;
     ClearThreadState(caller, *victim);
     DeleteThreadState(caller, *victim);
   }
+  // relaxed: set by this OS thread. No reader is left, so nothing need wait.
+  if (!interpreter.is_alone.load(std::memory_order_relaxed)) return;
+  auto* const as_thread = static_cast<ObjectThread*>(&caller);
+  caller.delayed_free.ReleaseAllWorldStopped(as_thread);
+  interpreter.space.delayed_free.ReleaseAllWorldStopped(as_thread);
 }
 
 ScopedThreadState::ScopedThreadState(Interpreter& interpreter) {

@@ -166,6 +166,7 @@ CounterSlot* CounterRegion::TakeLocked() {
     // relaxed: labels change under mutex_ only.
     if (slots_[index].owner_id.load(std::memory_order_relaxed) == 0) {
       first_maybe_free_ = index + 1;
+      highest_used_count_ = std::max(highest_used_count_, index + 1);
       ++used_count_;
       return &slots_[index];
     }
@@ -188,30 +189,35 @@ void CounterRegion::GiveBackLocked(CounterSlot* slot) {
   first_maybe_free_ = std::min(first_maybe_free_, static_cast<uint32_t>(slot - slots_));
 }
 
-void CounterRegion::BeforeFork() { mutex_.Lock(); }
+// The copy is made before the fork, because the parent's threads count on as
+// soon as it returns: the child would read what they counted after it.
+void CounterRegion::BeforeFork() {
+  mutex_.Lock();
+  if (header_ == nullptr) return;
+  fork_copy_ = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  RT_CHECK(fork_copy_ != MAP_FAILED, "REGION-I5", "no memory for the counters of a fork");
+  // Word by word: a thread state that nobody stopped may still count.
+  const uint64_t* const words = reinterpret_cast<const uint64_t*>(header_);
+  uint64_t* const copied = static_cast<uint64_t*>(fork_copy_);
+  const std::size_t word_count = BytesFor(highest_used_count_) / sizeof(uint64_t);
+  for (std::size_t index = 0; index < word_count; ++index) {
+    copied[index] = LoadRelaxed(&words[index]);
+  }
+}
 
-void CounterRegion::AfterForkParent() { mutex_.Unlock(); }
+void CounterRegion::AfterForkParent() {
+  if (fork_copy_ != nullptr) munmap(fork_copy_, bytes_);
+  fork_copy_ = nullptr;
+  mutex_.Unlock();
+}
 
 void CounterRegion::AfterForkChild() {
-  if (header_ != nullptr) {
-    // A copy outside, private pages mapped over the shared ones, and back. The
-    // words are read one by one because the parent's threads write on.
-    const std::size_t word_count = BytesFor(slot_count_) / sizeof(uint64_t);
-    void* const copy =
-        mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    RT_CHECK(copy != MAP_FAILED, "REGION-I5", "no memory for the counters of a forked child");
-    uint64_t* const words = reinterpret_cast<uint64_t*>(header_);
-    uint64_t* const copied = static_cast<uint64_t*>(copy);
-    for (std::size_t index = 0; index < word_count; ++index) {
-      copied[index] = LoadRelaxed(&words[index]);
-    }
-    void* const mapped =
-        mmap(words, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    RT_CHECK(mapped == words, "REGION-I5", "no memory for the counters of a forked child");
-    for (std::size_t index = 0; index < word_count; ++index) {
-      StoreRelaxed(&words[index], copied[index]);
-    }
-    munmap(copy, bytes_);
+  if (fork_copy_ != nullptr) {
+    // The copy takes the place of the shared pages; slot pointers stay good.
+    void* const moved =
+        mremap(fork_copy_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, header_);
+    RT_CHECK(moved == header_, "REGION-I5", "no memory for the counters of a forked child");
+    fork_copy_ = nullptr;
   }
   mutex_.AfterForkChild();
 }

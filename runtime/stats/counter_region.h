@@ -96,6 +96,10 @@ class CounterRegion {
   uint32_t first_maybe_free_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t used_count_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t private_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Slots from here on were never taken.
+  uint32_t highest_used_count_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Between BeforeFork() and its counterpart: the counts at the fork.
+  void* fork_copy_ ABSL_GUARDED_BY(mutex_) = nullptr;
 };
 
 // What one slot says: whose it is and what it has counted.
