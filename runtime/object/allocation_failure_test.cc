@@ -119,6 +119,9 @@ bool RunOnce(const Operation& operation, int64_t index, bool all_later,
             ListSize(state.list) !=
                 state.list->array.load(std::memory_order_relaxed)->capacity));
 
+  // So that the next delayed free needs a chunk of its own.
+  thread.delayed_free.Abandon();
+
   const int64_t references = test.ReferenceTotal();
   const int64_t blocks = test.LiveBlockCount();
   const int64_t size = ListSize(state.list);

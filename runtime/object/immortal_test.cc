@@ -1,5 +1,6 @@
 // Immortal objects: sticky, and only made where no count can get lost.
 #include <cstdint>
+#include <set>
 #include <thread>
 
 #include "gtest/gtest.h"
@@ -15,7 +16,11 @@ namespace {
 
 class ImmortalTest : public ::testing::Test {
  protected:
-  ImmortalTest() { test_.AllowLeftovers(); }
+  // Ends the life of an immortal object.
+  void End(Object* object) {
+    MakeMortalForTest(thread_, object);
+    Decref(thread_, object);
+  }
 
   template <typename Body>
   void OnOtherThread(Body body) {
@@ -50,6 +55,7 @@ TEST_F(ImmortalTest, NothingCountsAnyMore) {
   EXPECT_EQ(test_.ReferenceTotal(), 0);
   EXPECT_EQ(NumberValue(object), 1);
   CheckObjectInvariantsWorldStopped(object);
+  End(object);
 }
 
 TEST_F(ImmortalTest, RefusedToWhoIsNotTheOwner) {
@@ -96,6 +102,7 @@ TEST_F(ImmortalTest, LatecomersDoNotDisturbTheTotals) {
   });
   EXPECT_EQ(test_.ReferenceTotal(), 0);
   CheckObjectInvariantsWorldStopped(object);
+  End(object);
 }
 
 TEST_F(ImmortalTest, BuiltinTypesAreImmortal) {
@@ -139,12 +146,19 @@ TEST_F(ImmortalTest, ExactUnderFire) {
   thread_.SafePoint();
   // Mortal ones: refused because queued; our reference is the only one left.
   EXPECT_EQ(test_.ReferenceTotal(), kObjects - immortal);
+  std::set<Object*> still_there;
   for (Object* object : objects) {
     CheckObjectInvariantsWorldStopped(object);
+    if (IsImmortal(object)) still_there.insert(object);
     Decref(thread_, object);
   }
+  EXPECT_EQ(static_cast<int>(still_there.size()), immortal);
   EXPECT_EQ(test_.ReferenceTotal(), 0);
   EXPECT_EQ(test_.Get(Counter::kNumbersDestroyed), kObjects - immortal);
+  for (Object* object : objects) {
+    if (still_there.count(object) != 0) End(object);
+  }
+  EXPECT_EQ(test_.Get(Counter::kNumbersDestroyed), kObjects);
 }
 
 }  // namespace

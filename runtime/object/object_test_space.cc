@@ -9,6 +9,7 @@
 #include "runtime/object/destroy.h"
 #include "runtime/object/invariants.h"
 #include "runtime/object/merge_queue.h"
+#include "runtime/object/reference_count.h"
 
 namespace rt {
 namespace {
@@ -153,15 +154,13 @@ ObjectTestSpace::~ObjectTestSpace() {
   RT_CHECK(CheckMergeQueueInvariantsWorldStopped(*space_) == 0, "INV-B-7",
            "something is still queued");
   CheckTypeInvariantsWorldStopped(*space_);
-  if (!leftovers_allowed_) {
-    for (size_t i = 0; i < kReferenceTypeCount; ++i) {
-      RT_CHECK(ReferenceTotal(i) == 0, "INV-RT-1",
-               "%lld references of stat index %zu are left",
-               static_cast<long long>(ReferenceTotal(i)), i);
-    }
-    RT_CHECK(LiveBlockCount() == 0, "TEST", "%lld blocks are left",
-             static_cast<long long>(LiveBlockCount()));
+  for (size_t i = 0; i < kReferenceTypeCount; ++i) {
+    RT_CHECK(ReferenceTotal(i) == 0, "INV-RT-1",
+             "%lld references of stat index %zu are left",
+             static_cast<long long>(ReferenceTotal(i)), i);
   }
+  RT_CHECK(LiveBlockCount() == 0, "TEST", "%lld blocks are left",
+           static_cast<long long>(LiveBlockCount()));
   space_->bundle_pool.DestroyAll();
   delete space_;
 }
@@ -252,6 +251,14 @@ void ObjectTestSpace::Start() {
   std::unique_lock<std::mutex> lock(mutex_);
   stopper_ = nullptr;
   changed_.notify_all();
+}
+
+void MakeMortalForTest(ObjectThread& thread, Object* object) {
+  RT_CHECK(IsImmortal(object), "TEST", "it is mortal already");
+  // relaxed, all: nobody else runs.
+  object->local.store(0, std::memory_order_relaxed);
+  object->shared.store(kSharedOne | kSharedMerged, std::memory_order_relaxed);
+  internal::Account(thread, object, 1);
 }
 
 void TestBarrier::Wait(TestThread& thread) {

@@ -63,8 +63,7 @@ class TestThread : public ObjectThread {
 class ObjectTestSpace {
  public:
   ObjectTestSpace();
-  // Every thread has left. Dies unless the totals and the heaps are at zero;
-  // `Abandon...` below takes that back.
+  // Every thread has left. Dies unless the totals and the heaps are at zero.
   ~ObjectTestSpace();
   ObjectTestSpace(const ObjectTestSpace&) = delete;
   ObjectTestSpace& operator=(const ObjectTestSpace&) = delete;
@@ -78,9 +77,6 @@ class ObjectTestSpace {
   // Live blocks in all heaps of all threads and of the pool, without those on
   // freelists. Nobody else runs.
   int64_t LiveBlockCount();
-
-  // The destructor accepts what is left over: for tests of immortal objects.
-  void AllowLeftovers() { leftovers_allowed_ = true; }
 
   // Runs `body(thread, index)` on `count` OS threads, each with a TestThread of
   // its own, and joins them.
@@ -107,10 +103,13 @@ class ObjectTestSpace {
   const ObjectThread* stopper_ = nullptr;  // Guarded by mutex_.
   int stop_count_ = 0;                     // Written in a stop.
   CounterBlock folded_;                    // Guarded by mutex_.
-  bool leftovers_allowed_ = false;
   ObjectSpace* space_;
   QsbrPageHold page_hold_;
 };
+
+// Gives an immortal object one counted reference, held by `thread`, and nothing
+// else: so that a test can drop it and the books balance. Nobody else runs.
+void MakeMortalForTest(ObjectThread& thread, Object* object);
 
 // All `count` threads meet, detached.
 class TestBarrier {
