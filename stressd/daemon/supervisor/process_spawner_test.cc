@@ -1,0 +1,141 @@
+#include "stressd/daemon/supervisor/process_spawner.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "gtest/gtest.h"
+#include "stressd/daemon/supervisor/process_info.h"
+#include "stressd/daemon/supervisor/stack_dump.h"
+#include "stressd/daemon/supervisor/stderr_capture.h"
+
+namespace stressd::supervisor {
+namespace {
+
+// Runs `script` to its end and returns what it wrote.
+std::string ShellOutput(ProcessSpawner& spawner, const std::string& script) {
+  absl::StatusOr<StderrCapture> output = StderrCapture::Create();
+  SpawnRequest request;
+  request.arguments = {"/bin/sh", "-c", script};
+  request.output_fd = output->fd();
+  absl::StatusOr<ChildProcess> child = spawner.Spawn(request);
+  EXPECT_TRUE(child.ok()) << child.status();
+  EXPECT_TRUE(child->Wait(absl::Seconds(30)).has_value());
+  return output->Text(StderrCapture::kBytesMax);
+}
+
+absl::StatusOr<ChildProcess> Sleeper(ProcessSpawner& spawner, const StderrCapture& output) {
+  SpawnRequest request;
+  request.arguments = {"/bin/sleep", "1000"};
+  request.output_fd = output.fd();
+  return spawner.Spawn(request);
+}
+
+TEST(ProcessSpawnerTest, AChildHasNoDescriptorOfOursButThoseGiven) {
+  ProcessSpawner spawner;
+  // Not close-on-exec: S1 must hold even for descriptors of careless libraries.
+  const int careless = dup(2);
+  EXPECT_EQ(ShellOutput(spawner, "echo /proc/self/fd/[3-9] /proc/self/fd/[1-9][0-9]"),
+            "/proc/self/fd/[3-9] /proc/self/fd/[1-9][0-9]\n");
+  close(careless);
+}
+
+TEST(ProcessSpawnerTest, ChildrenLeadTheirGroupAndHaveDefaultSignals) {
+  signal(SIGPIPE, SIG_IGN);
+  ProcessSpawner spawner;
+  EXPECT_EQ(ShellOutput(spawner,
+                        "test $$ -eq $(ps -o pgid= -p $$ 2>/dev/null || "
+                        "cut -d' ' -f5 /proc/$$/stat) && echo leader; "
+                        "grep SigIgn /proc/self/status"),
+            "leader\nSigIgn:\t0000000000000000\n");
+}
+
+TEST(ProcessSpawnerTest, AnOwnerThatGoesAwayTakesItsChildAlong) {
+  ProcessSpawner spawner;
+  const absl::StatusOr<StderrCapture> output = StderrCapture::Create();
+  pid_t pid = 0;
+  {
+    absl::StatusOr<ChildProcess> child = Sleeper(spawner, *output);
+    ASSERT_TRUE(child.ok()) << child.status();
+    pid = child->pid();
+    EXPECT_FALSE(child->Wait(absl::Milliseconds(1)).has_value());
+    EXPECT_EQ(kill(pid, 0), 0);
+  }
+  EXPECT_NE(kill(pid, 0), 0);
+}
+
+TEST(ProcessSpawnerTest, TheWaitStatusIsTheSameEachTime) {
+  ProcessSpawner spawner;
+  const absl::StatusOr<StderrCapture> output = StderrCapture::Create();
+  absl::StatusOr<ChildProcess> child = Sleeper(spawner, *output);
+  ASSERT_TRUE(child.ok()) << child.status();
+  kill(child->pid(), SIGTERM);
+  const std::optional<int> status = child->Wait(absl::Seconds(30));
+  ASSERT_TRUE(status.has_value());
+  EXPECT_EQ(WTERMSIG(*status), SIGTERM);
+  EXPECT_EQ(child->Wait(absl::ZeroDuration()), status);
+  EXPECT_EQ(child->KillAndReap(), *status);
+}
+
+TEST(ProcessSpawnerTest, ThreadsSpawnSideBySide) {
+  ProcessSpawner spawner;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&spawner, i] {
+      for (int k = 0; k < 5; ++k) {
+        EXPECT_EQ(ShellOutput(spawner, absl::StrCat("echo ", i)), absl::StrCat(i, "\n"));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(StderrCaptureTest, KeepsABoundedAmountAndNeverBlocksTheWriter) {
+  ProcessSpawner spawner;
+  const std::string text = ShellOutput(
+      spawner, "head -c 3000000 /dev/zero | tr '\\0' x 2>/dev/null; test -e / && exit 0");
+  EXPECT_EQ(text.size(), StderrCapture::kBytesMax);
+  EXPECT_EQ(text.find_first_not_of('x'), std::string::npos);
+}
+
+TEST(StderrCaptureTest, ClearForgets) {
+  absl::StatusOr<StderrCapture> capture = StderrCapture::Create();
+  ASSERT_TRUE(capture.ok());
+  ASSERT_EQ(write(capture->fd(), "old text", 8), 8);
+  capture->Clear();
+  EXPECT_EQ(capture->Text(100), "");
+  ASSERT_EQ(write(capture->fd(), "new", 3), 3);
+  EXPECT_EQ(capture->Text(100), "new");
+}
+
+TEST(StackDumpTest, ShowsTheThreadsOfAProcess) {
+  ProcessSpawner spawner;
+  const absl::StatusOr<StderrCapture> output = StderrCapture::Create();
+  absl::StatusOr<ChildProcess> child = Sleeper(spawner, *output);
+  ASSERT_TRUE(child.ok()) << child.status();
+  const std::string stacks =
+      DumpStacks(spawner, "/usr/bin/eu-stack", child->pid(), absl::Seconds(30));
+  EXPECT_TRUE(absl::StrContains(stacks, absl::StrCat("TID ", child->pid()))) << stacks;
+  EXPECT_TRUE(absl::StrContains(stacks, "sleep S")) << stacks;
+  EXPECT_GT(ResidentBytes(child->pid()), 0);
+}
+
+TEST(StackDumpTest, SaysSoWhereTheHelperIsMissingOrTooSlow) {
+  ProcessSpawner spawner;
+  const std::string missing = DumpStacks(spawner, "/nowhere/eu-stack", getpid(), absl::Seconds(1));
+  EXPECT_TRUE(absl::StrContains(missing, "cannot start /nowhere/eu-stack")) << missing;
+  EXPECT_TRUE(absl::StrContains(missing, "Threads of process")) << missing;
+  EXPECT_EQ(ThreadTable(0), "");
+}
+
+}  // namespace
+}  // namespace stressd::supervisor

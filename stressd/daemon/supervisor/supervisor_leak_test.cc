@@ -1,0 +1,95 @@
+// Nothing is left behind: descriptors, mappings and processes are counted.
+#include <signal.h>
+
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "stressd/daemon/supervisor/supervisor.h"
+#include "stressd/daemon/supervisor/supervisor_test_helper.h"
+
+namespace stressd::supervisor {
+namespace {
+
+using runs::HostKind;
+using runs::RunOutcome;
+using runs::Verdict;
+
+// Runs "obey" and kills its host with SIGKILL in the middle.
+RunOutcome ExecuteAndKill(Supervisor& supervisor, HostKind kind) {
+  const runs::RunRecord run = FakeRun("obey", kind);
+  const runs::CancelToken cancel;
+  ProgressGate gate;
+  RunOutcome outcome;
+  std::thread thread([&] { outcome = supervisor.Execute(run, cancel, gate.callback()); });
+  gate.AwaitRunPhase();
+  for (const runs::HostSample& host : supervisor.SampleHosts()) {
+    if (host.kind == kind && host.run_id == run.id) kill(static_cast<pid_t>(host.pid), SIGKILL);
+  }
+  thread.join();
+  return outcome;
+}
+
+void ExpectSame(const Footprint& before, const Footprint& after) {
+  EXPECT_EQ(after.fd_count, before.fd_count);
+  EXPECT_EQ(after.shared_mapping_count, before.shared_mapping_count);
+  EXPECT_EQ(after.children.size(), before.children.size());
+}
+
+TEST(SupervisorLeakTest, TwentyHostsKilledMidRunLeaveTwentyVerdictsAndNothingElse) {
+  runs::NullLogSink log;
+  Supervisor supervisor(FakeHostOptions(), &log);
+  ASSERT_TRUE(supervisor.Start().ok());
+  for (const HostKind kind : {HostKind::kFresh, HostKind::kResident}) {
+    ASSERT_EQ(ExecuteFake(supervisor, FakeRun("pass", kind)).verdict, Verdict::kPassed);
+    const Footprint before = Footprint::Take();
+    for (int i = 0; i < 20; ++i) {
+      const RunOutcome outcome = ExecuteAndKill(supervisor, kind);
+      EXPECT_EQ(outcome.verdict, Verdict::kCrashed) << outcome.summary;
+      EXPECT_EQ(outcome.host.signal, SIGKILL);
+    }
+    ASSERT_EQ(ExecuteFake(supervisor, FakeRun("pass", kind)).verdict, Verdict::kPassed);
+    ExpectSame(before, Footprint::Take());
+  }
+}
+
+TEST(SupervisorLeakTest, WhatAHostForkedGoesWithIt) {
+  runs::NullLogSink log;
+  Supervisor supervisor(FakeHostOptions(), &log);
+  ASSERT_TRUE(supervisor.Start().ok());
+  for (const HostKind kind : {HostKind::kFresh, HostKind::kResident}) {
+    ASSERT_EQ(ExecuteFake(supervisor, FakeRun("pass", kind)).verdict, Verdict::kPassed);
+    const Footprint before = Footprint::Take();
+    EXPECT_EQ(ExecuteFake(supervisor, FakeRun("fork-and-hang", kind)).verdict, Verdict::kHung);
+    ASSERT_EQ(ExecuteFake(supervisor, FakeRun("pass", kind)).verdict, Verdict::kPassed);
+    ExpectSame(before, Footprint::Take());
+  }
+  const Footprint before = Footprint::Take();
+  const RunOutcome outcome = ExecuteFake(supervisor, FakeRun("fork-and-leave", HostKind::kFresh));
+  EXPECT_EQ(outcome.verdict, Verdict::kPassed) << outcome.summary;
+  ExpectSame(before, Footprint::Take());
+}
+
+TEST(SupervisorLeakTest, ShutdownLeavesNoProcessDescriptorOrMapping) {
+  const Footprint before = Footprint::Take();
+  {
+    runs::NullLogSink log;
+    Supervisor supervisor(FakeHostOptions(), &log);
+    ASSERT_TRUE(supervisor.Start().ok());
+    for (const HostKind kind : {HostKind::kFresh, HostKind::kResident}) {
+      ExecuteFake(supervisor, FakeRun("pass", kind));
+    }
+    EXPECT_GT(Footprint::Take().fd_count, before.fd_count);
+    EXPECT_EQ(Footprint::Take().children.size(), before.children.size() + 3);
+    supervisor.Shutdown();
+    EXPECT_EQ(Footprint::Take().children.size(), before.children.size());
+    // Nothing starts after that.
+    EXPECT_EQ(ExecuteFake(supervisor, FakeRun("pass", HostKind::kResident)).verdict,
+              Verdict::kError);
+  }
+  ExpectSame(before, Footprint::Take());
+}
+
+}  // namespace
+}  // namespace stressd::supervisor
