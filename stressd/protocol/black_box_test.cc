@@ -203,7 +203,8 @@ TEST(BlackBoxTest, WhatIsNotTornIsConsistent) {
   const BlackBoxView view(box.memory());
   int whole_event_count = 0;
   int whole_run_count = 0;
-  for (int i = 0; i < 3000; ++i) {
+  // Until the writer was met often enough; each look is short.
+  while (whole_event_count < 10'000 || whole_run_count < 300) {
     for (const EventView& event : view.Events()) {
       if (event.torn) continue;
       ++whole_event_count;
@@ -217,8 +218,6 @@ TEST(BlackBoxTest, WhatIsNotTornIsConsistent) {
   }
   stop.store(true);
   thread.join();
-  EXPECT_GT(whole_event_count, 0);
-  EXPECT_GT(whole_run_count, 0);
 }
 
 TEST(BlackBoxTest, CountersAreToldWithTheirOwners) {

@@ -141,9 +141,15 @@ void BlackBoxWriter::RecordCrash(int signal, uint64_t address) {
                                  std::memory_order_release);
 }
 
-bool BlackBoxWriter::HasReport() const {
-  // relaxed: asked by the thread that ran the check.
-  return memory_.run.report_kind.load(std::memory_order_relaxed) != 0;
+ReportKind BlackBoxWriter::report_kind() const {
+  // relaxed: one word that says it all; only RecordReport() writes it.
+  return static_cast<ReportKind>(
+      memory_.run.report_kind.load(std::memory_order_relaxed));
+}
+
+bool BlackBoxWriter::has_failure() const {
+  // relaxed: nothing of the text is read.
+  return memory_.run.failure.state.load(std::memory_order_relaxed) != 0;
 }
 
 }  // namespace stressd::protocol

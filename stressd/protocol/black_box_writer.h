@@ -56,7 +56,9 @@ class BlackBoxWriter {
   // Keeps the first kind.
   void RecordReport(ReportKind kind);
   void RecordCrash(int signal, uint64_t address);
-  bool HasReport() const;
+  ReportKind report_kind() const;
+  // Whether an invariant was found broken, by this process or a child of it.
+  bool has_failure() const;
 
   // Where the runtime's counters live.
   CounterSection* counters() { return &memory_.counters; }
