@@ -95,8 +95,7 @@ class AllocationFailureTest : public ::testing::TestWithParam<bool> {};
 
 // Runs `operation` on a fresh space with allocation `index` failing (-1: none).
 // Returns whether an allocation was made to fail.
-bool RunOnce(const Operation& operation, int64_t index, bool all_later,
-             bool warm_freelists) {
+bool RunOnce(const Operation& operation, int64_t index, bool all_later, bool warm_freelists) {
   ObjectTestSpace test;
   TestThread thread(test);
   State state;
@@ -116,8 +115,7 @@ bool RunOnce(const Operation& operation, int64_t index, bool all_later,
     EXPECT_TRUE(ListAppend(thread, state.list, AsObject(state.number)));
   } while (ListSize(state.list) < 64 ||
            (operation.full_list &&
-            ListSize(state.list) !=
-                state.list->array.load(std::memory_order_relaxed)->capacity));
+            ListSize(state.list) != state.list->array.load(std::memory_order_relaxed)->capacity));
 
   // So that the next delayed free needs a chunk of its own.
   thread.delayed_free.Abandon();
@@ -165,11 +163,10 @@ TEST_P(AllocationFailureTest, EveryAllocationOfEveryOperation) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Freelists, AllocationFailureTest, ::testing::Bool(),
-    [](const ::testing::TestParamInfo<bool>& tested) {
-      return tested.param ? "Warm" : "Cold";
-    });
+INSTANTIATE_TEST_SUITE_P(Freelists, AllocationFailureTest, ::testing::Bool(),
+                         [](const ::testing::TestParamInfo<bool>& tested) {
+                           return tested.param ? "Warm" : "Cold";
+                         });
 
 }  // namespace
 }  // namespace rt

@@ -55,15 +55,12 @@ class BiasedCountStressTest : public ::testing::Test {
     });
   }
 
-  void ExpectAllDead(TestThread&, std::vector<Object*>&) {
-    ASSERT_EQ(test_.ReferenceTotal(), 0);
-  }
+  void ExpectAllDead(TestThread&, std::vector<Object*>&) { ASSERT_EQ(test_.ReferenceTotal(), 0); }
 
   ObjectTestSpace test_;
 };
 
-void PrepareWithCount(TestThread& thread, std::vector<Object*>& objects,
-                      int count) {
+void PrepareWithCount(TestThread& thread, std::vector<Object*>& objects, int count) {
   for (Object*& object : objects) {
     object = AsObject(NumberNew(thread, 1));
     for (int i = 1; i < count; ++i) Incref(thread, object);
@@ -98,36 +95,33 @@ TEST_F(BiasedCountStressTest, BothTakeAndDropManyTimes) {
 // last reference to each and at once makes new objects of the dead ones' memory.
 // A merge that writes anything after publishing the count hits those.
 TEST_F(BiasedCountStressTest, MergeAgainstTheLastDecrefAndReuse) {
-  RunRounds(
-      {.prepare =
-           [&](TestThread& thread, std::vector<Object*>& objects) {
-             PrepareWithCount(thread, objects, 2);
-             // Another thread state queues the first reference of each.
-             std::thread([&] {
-               TestThread other(test_);
-               for (Object* object : objects) Decref(other, object);
-             }).join();
-           },
-       .owner = [](TestThread& thread,
-                   std::vector<Object*>&) { thread.SafePoint(); },
-       .foreign =
-           [](TestThread& thread, std::vector<Object*>& objects) {
-             std::vector<Object*> young;
-             // From the end: the order in which the owner merges.
-             for (auto it = objects.rbegin(); it != objects.rend(); ++it) {
-               Decref(thread, *it);
-               young.push_back(AsObject(NumberNew(thread, 2)));
-             }
-             for (Object* object : young) {
-               CheckObjectInvariantsWorldStopped(object);
-               EXPECT_EQ(object->owner.load(std::memory_order_relaxed),
-                         thread.id);
-               EXPECT_TRUE(IsUniquelyReferenced(thread, object));
-               Decref(thread, object);
-             }
-             CheckFreelistInvariants(thread);
-           },
-       .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
+  RunRounds({.prepare =
+                 [&](TestThread& thread, std::vector<Object*>& objects) {
+                   PrepareWithCount(thread, objects, 2);
+                   // Another thread state queues the first reference of each.
+                   std::thread([&] {
+                     TestThread other(test_);
+                     for (Object* object : objects) Decref(other, object);
+                   }).join();
+                 },
+             .owner = [](TestThread& thread, std::vector<Object*>&) { thread.SafePoint(); },
+             .foreign =
+                 [](TestThread& thread, std::vector<Object*>& objects) {
+                   std::vector<Object*> young;
+                   // From the end: the order in which the owner merges.
+                   for (auto it = objects.rbegin(); it != objects.rend(); ++it) {
+                     Decref(thread, *it);
+                     young.push_back(AsObject(NumberNew(thread, 2)));
+                   }
+                   for (Object* object : young) {
+                     CheckObjectInvariantsWorldStopped(object);
+                     EXPECT_EQ(object->owner.load(std::memory_order_relaxed), thread.id);
+                     EXPECT_TRUE(IsUniquelyReferenced(thread, object));
+                     Decref(thread, object);
+                   }
+                   CheckFreelistInvariants(thread);
+                 },
+             .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
 }
 
 TEST_F(BiasedCountStressTest, OwnerMergesExplicitlyAgainstForeignDecref) {
@@ -149,26 +143,25 @@ TEST_F(BiasedCountStressTest, OwnerMergesExplicitlyAgainstForeignDecref) {
 // The owner's last reference against a reader's attempt to take one.
 TEST_F(BiasedCountStressTest, LastDecrefAgainstTryIncref) {
   int64_t taken = 0;
-  RunRounds(
-      {.prepare =
-           [](TestThread& thread, std::vector<Object*>& objects) {
-             PrepareWithCount(thread, objects, 1);
-             for (Object* object : objects) SetMaybeWeakref(object);
-           },
-       .owner =
-           [](TestThread& thread, std::vector<Object*>& objects) {
-             for (Object* object : objects) Decref(thread, object);
-           },
-       .foreign =
-           [&](TestThread& thread, std::vector<Object*>& objects) {
-             for (Object* object : objects) {
-               if (!TryIncref(thread, object)) continue;
-               ++taken;
-               EXPECT_EQ(NumberValue(object), 1);
-               Decref(thread, object);
-             }
-           },
-       .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
+  RunRounds({.prepare =
+                 [](TestThread& thread, std::vector<Object*>& objects) {
+                   PrepareWithCount(thread, objects, 1);
+                   for (Object* object : objects) SetMaybeWeakref(object);
+                 },
+             .owner =
+                 [](TestThread& thread, std::vector<Object*>& objects) {
+                   for (Object* object : objects) Decref(thread, object);
+                 },
+             .foreign =
+                 [&](TestThread& thread, std::vector<Object*>& objects) {
+                   for (Object* object : objects) {
+                     if (!TryIncref(thread, object)) continue;
+                     ++taken;
+                     EXPECT_EQ(NumberValue(object), 1);
+                     Decref(thread, object);
+                   }
+                 },
+             .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
   EXPECT_EQ(test_.Get(Counter::kNumbersDestroyed), kRounds * kStride);
   EXPECT_GT(taken, 0);
 }

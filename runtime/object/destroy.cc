@@ -15,8 +15,7 @@ void CheckDead([[maybe_unused]] const Object* object) {
   const int64_t shared = object->shared.load(std::memory_order_relaxed);
   RT_CHECK(object->local.load(std::memory_order_relaxed) == 0 &&
                (shared == kSharedInitial || shared == kSharedMerged),
-           "TC-1", "destroying a live object (shared %lld)",
-           static_cast<long long>(shared));
+           "TC-1", "destroying a live object (shared %lld)", static_cast<long long>(shared));
 #endif
 }
 
@@ -31,15 +30,12 @@ void DestroyNow(ObjectThread& thread, Object* object) {
 Object* PopTrashcan(ObjectThread& thread) {
   Object* object = thread.trashcan;
   // relaxed: written by this thread; other threads only compare it to their id.
-  thread.trashcan = reinterpret_cast<Object*>(
-      object->owner.load(std::memory_order_relaxed));
+  thread.trashcan = reinterpret_cast<Object*>(object->owner.load(std::memory_order_relaxed));
   // What PushTrashcan() wrote over: an object dies either in its owner's hands
   // or merged.
   // relaxed: as above; a dead object's `shared` changes no more.
-  const bool merged =
-      object->shared.load(std::memory_order_relaxed) == kSharedMerged;
-  object->owner.store(merged ? kNoOwner : thread.owner_id,
-                      std::memory_order_relaxed);
+  const bool merged = object->shared.load(std::memory_order_relaxed) == kSharedMerged;
+  object->owner.store(merged ? kNoOwner : thread.owner_id, std::memory_order_relaxed);
   return object;
 }
 
@@ -58,8 +54,7 @@ void PushTrashcan(ObjectThread& thread, Object* object) {
   CheckDead(object);
   // relaxed: a link is never a thread id, so a reader that probes the object
   // goes on to `shared`, which says dead.
-  object->owner.store(reinterpret_cast<uint64_t>(thread.trashcan),
-                      std::memory_order_relaxed);
+  object->owner.store(reinterpret_cast<uint64_t>(thread.trashcan), std::memory_order_relaxed);
   thread.trashcan = object;
 }
 
@@ -88,8 +83,7 @@ void DisableObjectFreelists(ObjectThread& victim) {
 
 int64_t FreelistObjectCount(const ObjectThread& thread) {
   int64_t count = 0;
-  for (const Freelist* list :
-       {&thread.number_freelist, &thread.list_freelist}) {
+  for (const Freelist* list : {&thread.number_freelist, &thread.list_freelist}) {
     if (list->enabled()) count += list->size();
   }
   return count;

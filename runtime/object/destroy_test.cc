@@ -102,10 +102,9 @@ void LogFinalizer(ObjectThread& thread, Instance* instance, void* context) {
 TEST_F(DestroyTest, FinalizersRunOnTheWayThroughTheTrashcan) {
   constexpr int kLength = 5000;
   FinalizerLog log;
-  TypeObject* type = TypeNew(thread_, {.name = "logged",
-                                       .slot_count = 1,
-                                       .finalizer = &LogFinalizer,
-                                       .finalizer_context = &log});
+  TypeObject* type = TypeNew(
+      thread_,
+      {.name = "logged", .slot_count = 1, .finalizer = &LogFinalizer, .finalizer_context = &log});
   Instance* chain = InstanceNew(thread_, type);
   for (int i = 1; i < kLength; ++i) {
     Instance* outer = InstanceNew(thread_, type);
@@ -155,8 +154,7 @@ TEST_F(DestroyTest, TrashcanObjectsCannotBeTaken) {
   const int64_t dead_already = test_.Get(Counter::kNumbersDestroyed);
   int64_t waiting = 0;
   for (Object* object = thread_.trashcan; object != nullptr;
-       object = reinterpret_cast<Object*>(
-           object->owner.load(std::memory_order_relaxed))) {
+       object = reinterpret_cast<Object*>(object->owner.load(std::memory_order_relaxed))) {
     ++waiting;
   }
   EXPECT_EQ(waiting + dead_already, kCount);

@@ -60,9 +60,7 @@ TEST_F(ImmortalTest, NothingCountsAnyMore) {
 
 TEST_F(ImmortalTest, RefusedToWhoIsNotTheOwner) {
   Object* object = AsObject(NumberNew(thread_, 1));
-  OnOtherThread([&](TestThread& other) {
-    EXPECT_FALSE(MakeImmortal(other, object));
-  });
+  OnOtherThread([&](TestThread& other) { EXPECT_FALSE(MakeImmortal(other, object)); });
   EXPECT_EQ(ExplicitMerge(thread_, object, 0), 1);
   EXPECT_FALSE(MakeImmortal(thread_, object)) << "nobody owns it";
   EXPECT_EQ(test_.ReferenceTotal(), 1);
@@ -107,8 +105,7 @@ TEST_F(ImmortalTest, LatecomersDoNotDisturbTheTotals) {
 
 TEST_F(ImmortalTest, BuiltinTypesAreImmortal) {
   TypeTable& types = test_.space().types;
-  for (TypeObject* type :
-       {&types.type_type, &types.number_type, &types.list_type}) {
+  for (TypeObject* type : {&types.type_type, &types.number_type, &types.list_type}) {
     CheckObjectInvariantsWorldStopped(&type->header);
     EXPECT_TRUE(IsImmortal(&type->header));
     EXPECT_EQ(TypeOf(&type->header), &types.type_type);

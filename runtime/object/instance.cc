@@ -11,8 +11,8 @@ namespace {
 TypeObject* CheckSlot(const Instance* instance, uint32_t slot_index) {
   TypeObject* type = TypeOf(&instance->header);
   RT_CHECK(type->kind == TypeKind::kInstance, "INV-KIND", "not an instance");
-  RT_CHECK(slot_index < type->slot_count, "INV-SLOT", "slot %u of %u",
-           slot_index, type->slot_count);
+  RT_CHECK(slot_index < type->slot_count, "INV-SLOT", "slot %u of %u", slot_index,
+           type->slot_count);
   return type;
 }
 
@@ -30,13 +30,11 @@ bool ClaimFinalizer(const TypeObject* type, Object* object) {
 }  // namespace
 
 Instance* InstanceNew(ObjectThread& thread, TypeObject* type) {
-  RT_CHECK(TypeOf(&type->header)->kind == TypeKind::kType &&
-               type->kind == TypeKind::kInstance,
+  RT_CHECK(TypeOf(&type->header)->kind == TypeKind::kType && type->kind == TypeKind::kInstance,
            "INV-KIND", "not a heap type");
-  const size_t bytes =
-      sizeof(Instance) + type->slot_count * sizeof(Atomic<Object*>);
-  auto* instance = static_cast<Instance*>(
-      HeapAllocate(thread.heaps, HeapKind::kCollectable, bytes));
+  const size_t bytes = sizeof(Instance) + type->slot_count * sizeof(Atomic<Object*>);
+  auto* instance =
+      static_cast<Instance*>(HeapAllocate(thread.heaps, HeapKind::kCollectable, bytes));
   if (instance == nullptr) return nullptr;
   for (uint32_t i = 0; i < type->slot_count; ++i) {
     // relaxed: published with the instance.
@@ -48,8 +46,7 @@ Instance* InstanceNew(ObjectThread& thread, TypeObject* type) {
   return instance;
 }
 
-Object* InstanceGet(ObjectThread& thread, Instance* instance,
-                    uint32_t slot_index) {
+Object* InstanceGet(ObjectThread& thread, Instance* instance, uint32_t slot_index) {
   CheckSlot(instance, slot_index);
   Atomic<Object*>& slot = instance->slots[slot_index];
   // (N1) acquire load, synchronizes with the release (N3) in InstanceSet(): the
@@ -69,8 +66,7 @@ Object* InstanceGet(ObjectThread& thread, Instance* instance,
   return value;
 }
 
-void InstanceSet(ObjectThread& thread, Instance* instance, uint32_t slot_index,
-                 Object* value) {
+void InstanceSet(ObjectThread& thread, Instance* instance, uint32_t slot_index, Object* value) {
   CheckSlot(instance, slot_index);
   if (value != nullptr) Incref(thread, value);
   Object* old;
@@ -85,9 +81,7 @@ void InstanceSet(ObjectThread& thread, Instance* instance, uint32_t slot_index,
   DecrefIfNotNull(thread, old);
 }
 
-bool IsInstance(const Object* object) {
-  return TypeOf(object)->kind == TypeKind::kInstance;
-}
+bool IsInstance(const Object* object) { return TypeOf(object)->kind == TypeKind::kInstance; }
 
 void DestroyInstance(ObjectThread& thread, Object* object) {
   auto* instance = reinterpret_cast<Instance*>(object);

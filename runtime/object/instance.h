@@ -34,13 +34,11 @@ struct Instance {
 
 // Returns a new reference to what the slot holds, or null if it is empty. Dies
 // if `slot_index` is out of range ("INV-SLOT").
-[[nodiscard]] Object* InstanceGet(ObjectThread& thread, Instance* instance,
-                                  uint32_t slot_index);
+[[nodiscard]] Object* InstanceGet(ObjectThread& thread, Instance* instance, uint32_t slot_index);
 
 // Adds a reference to `value` (or empties the slot, for null) and drops the old
 // one. May run destructors.
-void InstanceSet(ObjectThread& thread, Instance* instance, uint32_t slot_index,
-                 Object* value);
+void InstanceSet(ObjectThread& thread, Instance* instance, uint32_t slot_index, Object* value);
 
 [[nodiscard]] bool IsInstance(const Object* object);
 

@@ -98,9 +98,8 @@ void KeepOrNot(ObjectThread& thread, Instance* instance, void* context) {
 
 TEST_F(InstanceTest, FinalizerRunsOnceAndLastsOneLife) {
   Keeper keeper;
-  TypeObject* type = TypeNew(thread_, {.name = "kept",
-                                       .finalizer = &KeepOrNot,
-                                       .finalizer_context = &keeper});
+  TypeObject* type =
+      TypeNew(thread_, {.name = "kept", .finalizer = &KeepOrNot, .finalizer_context = &keeper});
   Decref(thread_, AsObject(InstanceNew(thread_, type)));
   EXPECT_EQ(keeper.calls, 1);
   EXPECT_EQ(test_.Get(Counter::kInstancesDestroyed), 1);
@@ -113,10 +112,9 @@ TEST_F(InstanceTest, ResurrectedInstanceLivesAndDiesWithoutFinalizer) {
   for (const bool merged : {false, true}) {
     Keeper keeper;
     keeper.list = ListNew(thread_);
-    TypeObject* type = TypeNew(thread_, {.name = "kept",
-                                         .slot_count = 1,
-                                         .finalizer = &KeepOrNot,
-                                         .finalizer_context = &keeper});
+    TypeObject* type = TypeNew(
+        thread_,
+        {.name = "kept", .slot_count = 1, .finalizer = &KeepOrNot, .finalizer_context = &keeper});
     Instance* instance = InstanceNew(thread_, type);
     Number* number = NumberNew(thread_, 9);
     InstanceSet(thread_, instance, 0, AsObject(number));
@@ -146,9 +144,8 @@ TEST_F(InstanceTest, AnotherThreadMayDropWhatTheFinalizerKept) {
     keeper.list = ListNew(thread_);
     keeper.drop_elsewhere = true;
     keeper.test = &test_;
-    TypeObject* type = TypeNew(thread_, {.name = "kept",
-                                         .finalizer = &KeepOrNot,
-                                         .finalizer_context = &keeper});
+    TypeObject* type =
+        TypeNew(thread_, {.name = "kept", .finalizer = &KeepOrNot, .finalizer_context = &keeper});
     Instance* instance = InstanceNew(thread_, type);
     if (merged) {
       ASSERT_EQ(ExplicitMerge(thread_, AsObject(instance), 0), 1);

@@ -19,15 +19,14 @@ constexpr int64_t kSmallestCapacity = 4;
 constexpr int64_t kLargestCapacity = int64_t{1} << 40;
 
 size_t ArrayBytes(int64_t capacity) {
-  return sizeof(ListArray) +
-         static_cast<size_t>(capacity) * sizeof(Atomic<Object*>);
+  return sizeof(ListArray) + static_cast<size_t>(capacity) * sizeof(Atomic<Object*>);
 }
 
 // Returns an array of empty slots, or null when out of memory.
 ListArray* NewArray(ObjectThread& thread, int64_t capacity) {
   if (capacity > kLargestCapacity) return nullptr;
-  auto* array = static_cast<ListArray*>(
-      HeapAllocate(thread.heaps, HeapKind::kMemory, ArrayBytes(capacity)));
+  auto* array =
+      static_cast<ListArray*>(HeapAllocate(thread.heaps, HeapKind::kMemory, ArrayBytes(capacity)));
   if (array == nullptr) return nullptr;
   array->capacity = capacity;
   for (int64_t i = 0; i < capacity; ++i) {
@@ -72,8 +71,7 @@ void PublishArrayLocked(List* list, ListArray* array) {
 
 // Gives the list an array of `capacity` slots with its items in it. Returns
 // false when out of memory; else `*old` is the array to retire, or null.
-bool ResizeLocked(ObjectThread& thread, List* list, int64_t capacity,
-                  ListArray** old) {
+bool ResizeLocked(ObjectThread& thread, List* list, int64_t capacity, ListArray** old) {
   ListArray* array = NewArray(thread, capacity);
   if (array == nullptr) return false;
   *old = ArrayLocked(list);
@@ -100,8 +98,7 @@ Object* GetUnderMutex(ObjectThread& thread, List* list, int64_t index) {
   MutexLock lock(list->header.mutex);
   if (index >= SizeLocked(list)) return nullptr;
   // relaxed: written under the mutex.
-  Object* item =
-      ArrayLocked(list)->items[index].load(std::memory_order_relaxed);
+  Object* item = ArrayLocked(list)->items[index].load(std::memory_order_relaxed);
   IncrefMaybeWeakref(thread, item);
   return item;
 }
@@ -112,12 +109,11 @@ List* ListNew(ObjectThread& thread, int64_t capacity) {
   RT_CHECK(capacity >= 0, "L-1", "a capacity below 0");
   auto* list = static_cast<List*>(thread.list_freelist.Pop());
   if (list != nullptr) {
-    RT_DCHECK(reinterpret_cast<uintptr_t>(list->header.type) == kDeadTypeWord,
-              "FL-2", "a list on the freelist was written to");
+    RT_DCHECK(reinterpret_cast<uintptr_t>(list->header.type) == kDeadTypeWord, "FL-2",
+              "a list on the freelist was written to");
     thread.counters->Add(Counter::kFreelistHits);
   } else {
-    list = static_cast<List*>(
-        HeapAllocate(thread.heaps, HeapKind::kCollectable, sizeof(List)));
+    list = static_cast<List*>(HeapAllocate(thread.heaps, HeapKind::kCollectable, sizeof(List)));
     thread.counters->Add(Counter::kFreelistMisses);
     if (list == nullptr) return nullptr;
   }
@@ -166,7 +162,7 @@ Object* ListGet(ObjectThread& thread, List* list, int64_t index) {
     // gone and come back, because delayed free waits for us.
     // (L5) acquire load, synchronizes with the release (L4) in
     //      StoreItemLocked(): if this is another object at the same address, we
-    //      see that one; and (L6) comes after.
+    //      see that one; and the look at the array comes after.
     if (array->items[index].load(std::memory_order_acquire) == item &&
         // (L6) acquire load, synchronizes with the release (L2) in
         //      PublishArrayLocked(): a stale array would show here.
@@ -187,9 +183,7 @@ bool ListAppend(ObjectThread& thread, List* list, Object* item) {
     const int64_t capacity = CapacityLocked(list);
     // By half: the copies then cost less than three stores an item.
     if (size == capacity &&
-        !ResizeLocked(thread, list,
-                      size == 0 ? kSmallestCapacity : size + (size + 1) / 2,
-                      &old)) {
+        !ResizeLocked(thread, list, size == 0 ? kSmallestCapacity : size + (size + 1) / 2, &old)) {
       return false;
     }
     Incref(thread, item);
@@ -235,8 +229,7 @@ Object* ListPop(ObjectThread& thread, List* list) {
     list->size.store(size - 1, std::memory_order_relaxed);
     // Shrinks at a quarter, so that it takes many calls to grow again. Without
     // memory it stays as it is.
-    if (array->capacity > 2 * kSmallestCapacity &&
-        size - 1 < array->capacity / 4) {
+    if (array->capacity > 2 * kSmallestCapacity && size - 1 < array->capacity / 4) {
       (void)ResizeLocked(thread, list, array->capacity / 2, &old);
     }
   }
@@ -266,9 +259,7 @@ void ListClear(ObjectThread& thread, List* list) {
   thread.counters->Add(Counter::kListWrites);
 }
 
-bool IsList(const Object* object) {
-  return TypeOf(object)->kind == TypeKind::kList;
-}
+bool IsList(const Object* object) { return TypeOf(object)->kind == TypeKind::kList; }
 
 void DestroyList(ObjectThread& thread, Object* object) {
   auto* list = reinterpret_cast<List*>(object);

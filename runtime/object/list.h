@@ -56,8 +56,7 @@ struct List {
 
 // Adds a reference to `item` and puts it at `index`; drops the old one. False,
 // with nothing changed, if `index` is out of range. May run destructors.
-[[nodiscard]] bool ListSet(ObjectThread& thread, List* list, int64_t index,
-                           Object* item);
+[[nodiscard]] bool ListSet(ObjectThread& thread, List* list, int64_t index, Object* item);
 
 // Removes the last item and returns the list's reference to it, or null if the
 // list is empty.

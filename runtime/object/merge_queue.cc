@@ -64,8 +64,8 @@ int64_t MergeInStoppedWorld(ObjectThread& thread, Object* object) {
 }  // namespace
 
 void MergeQueueEnter(ObjectThread& thread) {
-  RT_CHECK(thread.id >= kFirstThreadStateId && thread.merge_queue.id == 0,
-           "OT-1", "entering the merge table twice, or without an id");
+  RT_CHECK(thread.id >= kFirstThreadStateId && thread.merge_queue.id == 0, "OT-1",
+           "entering the merge table twice, or without an id");
   thread.merge_queue.id = thread.id;
   thread.merge_queue.thread = &thread;
   thread.owner_id = thread.id;
@@ -112,8 +112,7 @@ void MergeQueueLeave(ObjectThread& caller, ObjectThread& owner) {
 void MergeAllQueuesWorldStopped(ObjectThread& caller) {
   for (MergeBucket& bucket : caller.space->merge_table.buckets) {
     MutexLock lock(bucket.mutex);
-    for (MergeQueueThread* queue = bucket.first; queue != nullptr;
-         queue = queue->next) {
+    for (MergeQueueThread* queue = bucket.first; queue != nullptr; queue = queue->next) {
       MoveMergeStack(queue->incoming, queue->taken);
       while (Object* object = PopMergeStack(queue->taken)) {
         caller.counters->Add(Counter::kObjectsMergedFromQueue);
@@ -148,8 +147,7 @@ void QueueForMerge(ObjectThread& thread, Object* object) {
     } else if (PushMergeStack(queue->incoming, object)) {
       // Under the mutex: the owner cannot disappear.
       // relaxed: the owner takes the mutex before it looks.
-      queue->thread->eval_breaker.fetch_or(kEvalBreakerMerge,
-                                           std::memory_order_relaxed);
+      queue->thread->eval_breaker.fetch_or(kEvalBreakerMerge, std::memory_order_relaxed);
       return;
     }
   }
@@ -161,8 +159,7 @@ size_t QueuedObjectCountWorldStopped(ObjectSpace& space) {
   size_t count = 0;
   for (MergeBucket& bucket : space.merge_table.buckets) {
     MutexLock lock(bucket.mutex);
-    for (const MergeQueueThread* queue = bucket.first; queue != nullptr;
-         queue = queue->next) {
+    for (const MergeQueueThread* queue = bucket.first; queue != nullptr; queue = queue->next) {
       count += MergeStackCount(queue->incoming) + MergeStackCount(queue->taken);
     }
   }
@@ -173,8 +170,7 @@ void MergeTableBeforeFork(MergeTable& table) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (MergeBucket& bucket : table.buckets) bucket.mutex.Lock();
 }
 
-void MergeTableAfterForkParent(MergeTable& table)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void MergeTableAfterForkParent(MergeTable& table) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   for (MergeBucket& bucket : table.buckets) bucket.mutex.Unlock();
 }
 

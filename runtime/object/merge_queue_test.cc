@@ -153,9 +153,8 @@ TEST_F(MergeQueueTest, LeavingDrainsWhatItsOwnDestructorsQueue) {
   context.test = &test_;
   std::thread([&] {
     TestThread owner(test_);
-    TypeObject* type = TypeNew(owner, {.name = "chained",
-                                       .finalizer = &QueueNextForOwner,
-                                       .finalizer_context = &context});
+    TypeObject* type = TypeNew(
+        owner, {.name = "chained", .finalizer = &QueueNextForOwner, .finalizer_context = &context});
     for (int i = 0; i < 20; ++i) {
       context.next.push_back(AsObject(InstanceNew(owner, type)));
     }

@@ -38,14 +38,11 @@ void MoveMergeStack(MergeStack& from, MergeStack& to) {
   from.head = nullptr;
 }
 
-bool IsMergeStackEmpty(const MergeStack& stack) {
-  return stack.head == nullptr;
-}
+bool IsMergeStackEmpty(const MergeStack& stack) { return stack.head == nullptr; }
 
 size_t MergeStackCount(const MergeStack& stack) {
   size_t count = 0;
-  for (const MergeQueueChunk* chunk = stack.head; chunk != nullptr;
-       chunk = chunk->next) {
+  for (const MergeQueueChunk* chunk = stack.head; chunk != nullptr; chunk = chunk->next) {
     count += chunk->count;
   }
   return count;

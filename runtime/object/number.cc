@@ -14,12 +14,11 @@ static_assert(sizeof(Number) == kNumberBytes);
 Number* NumberNew(ObjectThread& thread, int64_t value) {
   auto* number = static_cast<Number*>(thread.number_freelist.Pop());
   if (number != nullptr) {
-    RT_DCHECK(reinterpret_cast<uintptr_t>(number->header.type) == kDeadTypeWord,
-              "FL-2", "a number on the freelist was written to");
+    RT_DCHECK(reinterpret_cast<uintptr_t>(number->header.type) == kDeadTypeWord, "FL-2",
+              "a number on the freelist was written to");
     thread.counters->Add(Counter::kFreelistHits);
   } else {
-    number = static_cast<Number*>(
-        HeapAllocate(thread.heaps, HeapKind::kObject, sizeof(Number)));
+    number = static_cast<Number*>(HeapAllocate(thread.heaps, HeapKind::kObject, sizeof(Number)));
     thread.counters->Add(Counter::kFreelistMisses);
     if (number == nullptr) return nullptr;
   }
@@ -34,9 +33,7 @@ int64_t NumberValue(const Object* object) {
   return reinterpret_cast<const Number*>(object)->value;
 }
 
-bool IsNumber(const Object* object) {
-  return TypeOf(object)->kind == TypeKind::kNumber;
-}
+bool IsNumber(const Object* object) { return TypeOf(object)->kind == TypeKind::kNumber; }
 
 void DestroyNumber(ObjectThread& thread, Object* object) {
   thread.counters->Add(Counter::kNumbersDestroyed);

@@ -23,9 +23,8 @@ class NumberTest : public ::testing::Test {
 };
 
 TEST_F(NumberTest, HoldsAnyValue) {
-  for (const int64_t value :
-       {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min(),
-        std::numeric_limits<int64_t>::max()}) {
+  for (const int64_t value : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min(),
+                              std::numeric_limits<int64_t>::max()}) {
     Number* number = NumberNew(thread_, value);
     EXPECT_EQ(NumberValue(AsObject(number)), value);
     EXPECT_TRUE(IsNumber(AsObject(number)));
@@ -49,8 +48,7 @@ TEST_F(NumberTest, DeadNumbersAreReusedWithAFreshHeader) {
   if (RT_FREELISTS != 0) {
     EXPECT_EQ(again, number);
   }
-  EXPECT_EQ(again->header.shared.load(std::memory_order_relaxed),
-            kSharedInitial);
+  EXPECT_EQ(again->header.shared.load(std::memory_order_relaxed), kSharedInitial);
   EXPECT_EQ(again->header.owner.load(std::memory_order_relaxed), thread_.id);
   EXPECT_EQ(TrueCount(AsObject(again)), 1);
   CheckObjectInvariantsWorldStopped(AsObject(again));

@@ -73,14 +73,14 @@ inline constexpr uint8_t kDeadStatIndex = 0xff;
 inline constexpr uintptr_t kDeadTypeWord = 0xdddddddddddddddd;
 
 struct Object {
-  Atomic<uint64_t> owner;     // Thread state id, kNoOwner, or a link when dead.
-  Atomic<uint8_t> flags;      // kFlag...; written by whoever destroys.
+  Atomic<uint64_t> owner;      // Thread state id, kNoOwner, or a link when dead.
+  Atomic<uint8_t> flags;       // kFlag...; written by whoever destroys.
   Atomic<uint8_t> stat_index;  // Copy of type->stat_index, for the totals.
-  Mutex mutex;                // Serializes writers of containers; a leaf.
-  uint8_t gc_bits;            // Reserved for the collector.
-  Atomic<uint32_t> local;     // The owner's count.
-  Atomic<int64_t> shared;     // Everybody else's count and the flag.
-  TypeObject* type;           // Poisoned when dead.
+  Mutex mutex;                 // Serializes writers of containers; a leaf.
+  uint8_t gc_bits;             // Reserved for the collector.
+  Atomic<uint32_t> local;      // The owner's count.
+  Atomic<int64_t> shared;      // Everybody else's count and the flag.
+  TypeObject* type;            // Poisoned when dead.
 };
 
 // The allocator and lock-free readers rely on these offsets: the first

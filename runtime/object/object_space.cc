@@ -19,17 +19,15 @@ DelayedFreeHooks WithDefaults(DelayedFreeHooks hooks, QsbrShared* qsbr) {
   }
   if (hooks.release_object == nullptr) {
     hooks.release_object = [](void*, void* thread, void* object) {
-      Decref(*static_cast<ObjectThread*>(thread),
-             static_cast<Object*>(object));
+      Decref(*static_cast<ObjectThread*>(thread), static_cast<Object*>(object));
     };
   }
   return hooks;
 }
 
 // Makes an immortal type in place; nobody else knows it yet.
-void MakeBuiltinType(TypeObject& type, TypeObject& type_type, TypeKind kind,
-                     uint8_t stat_index, const char* name,
-                     void (*destroy)(ObjectThread&, Object*)) {
+void MakeBuiltinType(TypeObject& type, TypeObject& type_type, TypeKind kind, uint8_t stat_index,
+                     const char* name, void (*destroy)(ObjectThread&, Object*)) {
   // relaxed, all: published with the space.
   type.header.owner.store(kNoOwner, std::memory_order_relaxed);
   type.header.stat_index.store(kStatIndexType, std::memory_order_relaxed);
@@ -51,12 +49,11 @@ void NameSlot(TypeStatSlot& slot, const char* name) {
 
 void MakeBuiltinTypes(TypeTable& types) {
   TypeObject& type_type = types.type_type;
-  MakeBuiltinType(type_type, type_type, TypeKind::kType, kStatIndexType, "type",
-                  &DestroyType);
-  MakeBuiltinType(types.number_type, type_type, TypeKind::kNumber,
-                  kStatIndexNumber, "number", &DestroyNumber);
-  MakeBuiltinType(types.list_type, type_type, TypeKind::kList, kStatIndexList,
-                  "list", &DestroyList);
+  MakeBuiltinType(type_type, type_type, TypeKind::kType, kStatIndexType, "type", &DestroyType);
+  MakeBuiltinType(types.number_type, type_type, TypeKind::kNumber, kStatIndexNumber, "number",
+                  &DestroyNumber);
+  MakeBuiltinType(types.list_type, type_type, TypeKind::kList, kStatIndexList, "list",
+                  &DestroyList);
   MutexLock lock(types.mutex);
   NameSlot(types.stat_slots[kStatIndexOther], "other");
   NameSlot(types.stat_slots[kStatIndexType], type_type.name);
@@ -66,15 +63,12 @@ void MakeBuiltinTypes(TypeTable& types) {
 
 }  // namespace
 
-ObjectSpace::ObjectSpace(const ObjectSpaceHooks& given_hooks,
-                         const QsbrMemory& qsbr_memory,
-                         DelayedFreeHooks delayed_free_hooks,
-                         QsbrSequence first_sequence)
+ObjectSpace::ObjectSpace(const ObjectSpaceHooks& given_hooks, const QsbrMemory& qsbr_memory,
+                         DelayedFreeHooks delayed_free_hooks, QsbrSequence first_sequence)
     : hooks(given_hooks),
       qsbr(qsbr_memory, first_sequence),
       delayed_free(WithDefaults(delayed_free_hooks, &qsbr)) {
-  RT_CHECK(hooks.stop_the_world != nullptr &&
-               hooks.start_the_world != nullptr &&
+  RT_CHECK(hooks.stop_the_world != nullptr && hooks.start_the_world != nullptr &&
                hooks.reference_total != nullptr,
            "OS-1", "an object space without its hooks");
   MakeBuiltinTypes(types);
@@ -85,14 +79,12 @@ void ObjectSpaceBeforeFork(ObjectSpace& space) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   MergeTableBeforeFork(space.merge_table);
 }
 
-void ObjectSpaceAfterForkParent(ObjectSpace& space)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void ObjectSpaceAfterForkParent(ObjectSpace& space) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   MergeTableAfterForkParent(space.merge_table);
   space.types.mutex.Unlock();
 }
 
-void ObjectSpaceAfterForkChild(ObjectSpace& space)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void ObjectSpaceAfterForkChild(ObjectSpace& space) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   MergeTableAfterForkChild(space.merge_table);
   space.types.mutex.AfterForkChild();
 }

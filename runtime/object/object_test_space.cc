@@ -24,15 +24,13 @@ thread_local bool faulted = false;
 
 bool FaultHookForTest(const char*) {
   const int64_t index = asked++;
-  const bool fails = fault_index >= 0 && (index == fault_index ||
-                                          (fault_all_later && index > fault_index));
+  const bool fails =
+      fault_index >= 0 && (index == fault_index || (fault_all_later && index > fault_index));
   faulted = faulted || fails;
   return fails;
 }
 
-const QsbrSlot* CurrentSlot(void*) {
-  return current == nullptr ? nullptr : current->qsbr_slot;
-}
+const QsbrSlot* CurrentSlot(void*) { return current == nullptr ? nullptr : current->qsbr_slot; }
 
 TestThread& AsTestThread(void* thread) {
   return *static_cast<TestThread*>(static_cast<ObjectThread*>(thread));
@@ -66,8 +64,7 @@ void TestThread::Clear(ObjectThread& caller) {
   DisableObjectFreelists(*this);
   MergeQueueLeave(caller, *this);
   delayed_free.Abandon(static_cast<ObjectThread*>(&caller));
-  RT_CHECK(trashcan == nullptr && destroy_depth == 0, "TC-2",
-           "cleared with a trashcan");
+  RT_CHECK(trashcan == nullptr && destroy_depth == 0, "TC-2", "cleared with a trashcan");
   heaps->Unbind();
   space->bundle_pool.Park(heaps);
   heaps = nullptr;
@@ -121,12 +118,9 @@ ObjectTestSpace::ObjectTestSpace()
         hooks.stop_the_world = [](ObjectThread& thread) {
           AsTestThread(&thread).test_.Stop(thread);
         };
-        hooks.start_the_world = [](ObjectThread& thread) {
-          AsTestThread(&thread).test_.Start();
-        };
+        hooks.start_the_world = [](ObjectThread& thread) { AsTestThread(&thread).test_.Start(); };
         hooks.reference_total = [](void* context, size_t stat_index) {
-          return static_cast<ObjectTestSpace*>(context)->ReferenceTotal(
-              stat_index);
+          return static_cast<ObjectTestSpace*>(context)->ReferenceTotal(stat_index);
         };
         DelayedFreeHooks delayed;
         delayed.context = this;
@@ -135,16 +129,15 @@ ObjectTestSpace::ObjectTestSpace()
           std::unique_lock<std::mutex> lock(test.mutex_);
           return test.stopper_ == static_cast<ObjectThread*>(thread);
         };
-        delayed.with_world_stopped = [](void*, void* thread,
-                                        void (*action)(void*), void* argument) {
+        delayed.with_world_stopped = [](void*, void* thread, void (*action)(void*),
+                                        void* argument) {
           TestThread& self = AsTestThread(thread);
           self.test_.Stop(self);
           action(argument);
           self.test_.Start();
         };
         delayed.request_processing = [](void*, void*) {};
-        return new ObjectSpace(hooks, QsbrMemory{&RawAllocate, &RawFree},
-                               delayed);
+        return new ObjectSpace(hooks, QsbrMemory{&RawAllocate, &RawFree}, delayed);
       }()),
       page_hold_(&space_->qsbr, &CurrentSlot, nullptr) {}
 
@@ -155,8 +148,7 @@ ObjectTestSpace::~ObjectTestSpace() {
            "something is still queued");
   CheckTypeInvariantsWorldStopped(*space_);
   for (size_t i = 0; i < kReferenceTypeCount; ++i) {
-    RT_CHECK(ReferenceTotal(i) == 0, "INV-RT-1",
-             "%lld references of stat index %zu are left",
+    RT_CHECK(ReferenceTotal(i) == 0, "INV-RT-1", "%lld references of stat index %zu are left",
              static_cast<long long>(ReferenceTotal(i)), i);
   }
   RT_CHECK(LiveBlockCount() == 0, "TEST", "%lld blocks are left",
@@ -200,8 +192,7 @@ int64_t ObjectTestSpace::Get(Counter counter) {
 
 int64_t ObjectTestSpace::LiveBlockCount() {
   std::unique_lock<std::mutex> lock(mutex_);
-  int64_t count =
-      space_->bundle_pool.CountBlocksWorldStopped().total().block_count;
+  int64_t count = space_->bundle_pool.CountBlocksWorldStopped().total().block_count;
   for (TestThread* thread : threads_) {
     if (thread->heaps != nullptr) {
       count += thread->heaps->CountBlocks().total().block_count;
@@ -211,8 +202,7 @@ int64_t ObjectTestSpace::LiveBlockCount() {
   return count;
 }
 
-void ObjectTestSpace::RunThreads(
-    int count, const std::function<void(TestThread&, int)>& body) {
+void ObjectTestSpace::RunThreads(int count, const std::function<void(TestThread&, int)>& body) {
   std::vector<std::thread> threads;
   for (int i = 0; i < count; ++i) {
     threads.emplace_back([this, &body, i] {
@@ -277,8 +267,7 @@ void TestBarrier::Wait(TestThread& thread) {
   thread.Attach();
 }
 
-ScopedAllocationFault::ScopedAllocationFault(int64_t index,
-                                             bool and_all_later) {
+ScopedAllocationFault::ScopedAllocationFault(int64_t index, bool and_all_later) {
   fault_index = index;
   fault_all_later = and_all_later;
   asked = 0;

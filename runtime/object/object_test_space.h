@@ -80,8 +80,7 @@ class ObjectTestSpace {
 
   // Runs `body(thread, index)` on `count` OS threads, each with a TestThread of
   // its own, and joins them.
-  void RunThreads(int count,
-                  const std::function<void(TestThread&, int)>& body);
+  void RunThreads(int count, const std::function<void(TestThread&, int)>& body);
 
   int stop_count() const { return stop_count_; }
 
@@ -90,8 +89,7 @@ class ObjectTestSpace {
 
   void Enter(TestThread& thread);
   void Leave(TestThread& thread);
-  void WaitWhileStopped(std::unique_lock<std::mutex>& lock,
-                        const ObjectThread* self);
+  void WaitWhileStopped(std::unique_lock<std::mutex>& lock, const ObjectThread* self);
   void Stop(ObjectThread& thread);
   void Start();
 
@@ -121,7 +119,7 @@ class TestBarrier {
   const int count_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  int arrived_ = 0;         // Guarded by mutex_.
+  int arrived_ = 0;          // Guarded by mutex_.
   uint64_t generation_ = 0;  // Guarded by mutex_.
 };
 

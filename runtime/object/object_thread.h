@@ -62,8 +62,7 @@ struct alignas(kCacheLineBytes) ObjectThread {
   // The interpreter's part of the object layer.
   ObjectSpace* space = nullptr;
   // Dead objects that wait to be reused. Disabled (size -1) once cleared.
-  Freelist number_freelist{kNumberFreelistLimit, kNumberBytes,
-                           kReadableHeaderBytes};
+  Freelist number_freelist{kNumberFreelistLimit, kNumberBytes, kReadableHeaderBytes};
   Freelist list_freelist{kListFreelistLimit, kListBytes, kReadableHeaderBytes};
   // Destructors under way on this thread, and the dead objects that wait until
   // the outermost of them is done (destroy.h). Linked through Object::owner.

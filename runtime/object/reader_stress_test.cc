@@ -111,8 +111,7 @@ TEST_F(ReaderStressTest, ListReadersAgainstEveryKindOfWrite) {
   CheckObjectInvariantsWorldStopped(AsObject(list));
   Decref(main, AsObject(list));
   EXPECT_EQ(test_.ReferenceTotal(), 0);
-  EXPECT_EQ(test_.Get(Counter::kNumbersCreated),
-            test_.Get(Counter::kNumbersDestroyed));
+  EXPECT_EQ(test_.Get(Counter::kNumbersCreated), test_.Get(Counter::kNumbersDestroyed));
 }
 
 // Only growing and clearing: every read races with an array that goes away.

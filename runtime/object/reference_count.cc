@@ -8,8 +8,7 @@
 namespace rt {
 namespace {
 
-void AccountIndex([[maybe_unused]] ObjectThread& thread,
-                  [[maybe_unused]] uint8_t stat_index,
+void AccountIndex([[maybe_unused]] ObjectThread& thread, [[maybe_unused]] uint8_t stat_index,
                   [[maybe_unused]] int64_t count) {
 #if RT_REFERENCE_TOTALS
   thread.counters->AddReferences(stat_index, count);
@@ -67,8 +66,7 @@ void SetMaybeWeakref(Object* object) {
     // (B6) release on success, synchronizes with the acquire (B5) in
     //      TryIncrefShared(): who succeeds sees the object we made.
   } while (!object->shared.compare_exchange_weak(
-      shared, shared | kSharedMaybeWeakref, std::memory_order_release,
-      std::memory_order_relaxed));
+      shared, shared | kSharedMaybeWeakref, std::memory_order_release, std::memory_order_relaxed));
 }
 
 void IncrefMaybeWeakref(ObjectThread& thread, Object* object) {
@@ -90,9 +88,9 @@ void IncrefMaybeWeakref(ObjectThread& thread, Object* object) {
       desired |= kSharedMaybeWeakref;
     }
     // (B11) release on success, synchronizes with the acquire (B5) in
-    //       TryIncrefShared(): as (B6), on behalf of who put the object there.
-  } while (!object->shared.compare_exchange_weak(shared, desired,
-                                                 std::memory_order_release,
+    //       TryIncrefShared(): who succeeds sees the object as we see it under
+    //       the lock.
+  } while (!object->shared.compare_exchange_weak(shared, desired, std::memory_order_release,
                                                  std::memory_order_relaxed));
   internal::Account(thread, object, 1);
 }
@@ -117,11 +115,10 @@ int64_t ExplicitMerge(ObjectThread& thread, Object* object, int64_t extra) {
     //      others did with their references. Release, synchronizes with (B4)
     //      and with (B5) in TryIncrefShared(): whoever sees the merged count
     //      sees local and owner gone, and what the owner did.
-  } while (!object->shared.compare_exchange_weak(
-      shared, (count * kSharedOne) | kSharedMerged, std::memory_order_acq_rel,
-      std::memory_order_relaxed));
-  RT_CHECK(count >= 0, "INV-B-1", "count %lld after a merge",
-           static_cast<long long>(count));
+  } while (!object->shared.compare_exchange_weak(shared, (count * kSharedOne) | kSharedMerged,
+                                                 std::memory_order_acq_rel,
+                                                 std::memory_order_relaxed));
+  RT_CHECK(count >= 0, "INV-B-1", "count %lld after a merge", static_cast<long long>(count));
   AccountIndex(thread, stat_index, extra);
   thread.counters->Add(Counter::kExplicitMerges);
   return count;
@@ -141,8 +138,7 @@ bool MakeImmortal(ObjectThread& thread, Object* object) {
     if ((shared & kSharedFlagMask) == kSharedQueued) return false;
     // relaxed: freezes the shared count, and hands over nothing. Threads that
     // still see the object mortal find the frozen value and do not account.
-  } while (!object->shared.compare_exchange_weak(shared, kImmortalShared,
-                                                 std::memory_order_relaxed,
+  } while (!object->shared.compare_exchange_weak(shared, kImmortalShared, std::memory_order_relaxed,
                                                  std::memory_order_relaxed));
   const int64_t count = (shared >> kSharedShift) + local;
   internal::Account(thread, object, -count);
@@ -157,8 +153,8 @@ void ResurrectStart(ObjectThread& thread, Object* object) {
   const int64_t shared = object->shared.load(std::memory_order_relaxed);
   internal::Account(thread, object, 1);
   if (shared == kSharedInitial) {
-    RT_DCHECK(object->owner.load(std::memory_order_relaxed) == thread.owner_id,
-              "INV-B-4", "a foreign thread destroys an object with owner");
+    RT_DCHECK(object->owner.load(std::memory_order_relaxed) == thread.owner_id, "INV-B-4",
+              "a foreign thread destroys an object with owner");
     // relaxed: only we look at it, INV-B-4.
     object->local.store(1, std::memory_order_relaxed);
     return;
@@ -208,11 +204,11 @@ void MergeZeroLocal(ObjectThread& thread, Object* object) {
   int64_t desired;
   do {
     desired = (shared & ~kSharedFlagMask) | kSharedMerged;
-    // (B2) acquire and release on success, as (B7): acquire, synchronizes with
-    //      (B4) in DecrefShared(); release, synchronizes with (B4) and with
-    //      (B5) in TryIncrefShared().
-  } while (!object->shared.compare_exchange_weak(shared, desired,
-                                                 std::memory_order_acq_rel,
+    // (B2) acquire and release on success, for the reasons that
+    //      ExplicitMerge() gives: acquire, synchronizes with (B4) in
+    //      DecrefShared(); release, synchronizes with (B4) and with (B5) in
+    //      TryIncrefShared().
+  } while (!object->shared.compare_exchange_weak(shared, desired, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed));
   if (desired == kSharedMerged) {
     Destroy(thread, object);
@@ -230,8 +226,7 @@ void DecrefShared(ObjectThread& thread, Object* object) {
   do {
     // Became immortal after the caller looked at `local`.
     if (shared >= kImmortalSharedThreshold) return;
-    RT_DCHECK(shared != kSharedMerged, "INV-B-1",
-              "dropping a reference that is not there");
+    RT_DCHECK(shared != kSharedMerged, "INV-B-1", "dropping a reference that is not there");
     queue = shared == kSharedInitial || shared == kSharedMaybeWeakref;
     // Queued: the reference is not subtracted, it goes along.
     desired = queue ? kSharedQueued : shared - kSharedOne;
@@ -241,8 +236,7 @@ void DecrefShared(ObjectThread& thread, Object* object) {
     //      count at 0, or itself alone, sees what we did to the object.
     //      Acquire, synchronizes with (B2), (B4) and (B7): if that is us, we
     //      see what the others did before we destroy it.
-  } while (!object->shared.compare_exchange_weak(shared, desired,
-                                                 std::memory_order_acq_rel,
+  } while (!object->shared.compare_exchange_weak(shared, desired, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed));
   if (queue) {
     QueueForMerge(thread, object);
@@ -265,9 +259,8 @@ bool TryIncrefShared(ObjectThread& thread, Object* object) {
     // (B5) acquire on success, synchronizes with the releases (B2), (B6), (B7),
     //      (B10), (B11) and (B12) that let us in: the object, as it was made,
     //      is visible to us; and our check of the place comes after.
-  } while (!object->shared.compare_exchange_weak(shared, shared + kSharedOne,
-                                                 std::memory_order_acquire,
-                                                 std::memory_order_relaxed));
+  } while (!object->shared.compare_exchange_weak(
+      shared, shared + kSharedOne, std::memory_order_acquire, std::memory_order_relaxed));
   Account(thread, object, 1);
   return true;
 }

@@ -58,16 +58,14 @@ void IncrefMaybeWeakref(ObjectThread& thread, Object* object);
 
 // True if the one reference that the calling thread holds is the only one, it is
 // the owner, and no other thread may try to take one. False says nothing.
-[[nodiscard]] inline bool IsUniquelyReferenced(const ObjectThread& thread,
-                                               const Object* object);
+[[nodiscard]] inline bool IsUniquelyReferenced(const ObjectThread& thread, const Object* object);
 
 // Takes the ownership off `object`, adding `extra` references to its count at
 // once, and returns the new true count; 0 means that the caller must Destroy()
 // it. Callers: the owner; anyone in a stopped world; or who holds the bucket
 // mutex of an owner that has left. The caller holds a reference, which `extra`
 // may be about. Not for immortal objects.
-[[nodiscard]] int64_t ExplicitMerge(ObjectThread& thread, Object* object,
-                                    int64_t extra);
+[[nodiscard]] int64_t ExplicitMerge(ObjectThread& thread, Object* object, int64_t extra);
 
 // Makes `object` live for ever. Only its owner can, and only while nothing of
 // it waits in a queue; returns false, changing nothing, otherwise. The caller's

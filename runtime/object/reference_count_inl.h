@@ -18,28 +18,24 @@ namespace rt {
 
 // Dies: `object` is used after it died. Touches the type word first, so that
 // AddressSanitizer reports the use with both stacks where it is in.
-[[noreturn, gnu::cold, gnu::noinline]] void ReportDeadObject(
-    const Object* object);
+[[noreturn, gnu::cold, gnu::noinline]] void ReportDeadObject(const Object* object);
 
 namespace internal {
 
-// local == kImmortalLocal (nothing to do) or the count is about to run over.
-[[gnu::cold, gnu::noinline]] void IncrefSlow(ObjectThread& thread,
-                                             Object* object);
+// The owner's count is about to run over.
+[[gnu::cold, gnu::noinline]] void IncrefSlow(ObjectThread& thread, Object* object);
 // The owner's count has just become 0.
 [[gnu::noinline]] void MergeZeroLocal(ObjectThread& thread, Object* object);
 [[gnu::noinline]] void DecrefShared(ObjectThread& thread, Object* object);
 [[gnu::noinline]] bool TryIncrefShared(ObjectThread& thread, Object* object);
 
 // Accounts for `count` references to `object` in the totals of `thread`.
-inline void Account([[maybe_unused]] ObjectThread& thread,
-                    [[maybe_unused]] const Object* object,
+inline void Account([[maybe_unused]] ObjectThread& thread, [[maybe_unused]] const Object* object,
                     [[maybe_unused]] int64_t count) {
 #if RT_REFERENCE_TOTALS
   // relaxed: constant while the object lives; who found the object without a
   // reference has ordered it by the acquire in TryIncrefShared().
-  thread.counters->AddReferences(
-      object->stat_index.load(std::memory_order_relaxed), count);
+  thread.counters->AddReferences(object->stat_index.load(std::memory_order_relaxed), count);
 #endif
 }
 
@@ -50,8 +46,7 @@ inline void CheckAlive([[maybe_unused]] const Object* object) {
 #if RT_CHECKS
   // relaxed: a dead object's mark was written by who dropped the last
   // reference; seeing it at all means that the caller had none.
-  if (object->stat_index.load(std::memory_order_relaxed) >= kReferenceTypeCount)
-      [[unlikely]] {
+  if (object->stat_index.load(std::memory_order_relaxed) >= kReferenceTypeCount) [[unlikely]] {
     ReportDeadObject(object);
   }
 #endif
@@ -68,12 +63,11 @@ inline void Incref(ObjectThread& thread, Object* object) {
   // kImmortalLocal, which is sticky.
   const uint32_t local = object->local.load(std::memory_order_relaxed);
   if (local >= kImmortalLocal - 1) [[unlikely]] {
-    internal::IncrefSlow(thread, object);
+    if (local != kImmortalLocal) internal::IncrefSlow(thread, object);
     return;
   }
   // relaxed: equal only if we wrote it ourselves.
-  if (object->owner.load(std::memory_order_relaxed) == thread.owner_id)
-      [[likely]] {
+  if (object->owner.load(std::memory_order_relaxed) == thread.owner_id) [[likely]] {
     // relaxed: only the owner writes, INV-B-4.
     object->local.store(local + 1, std::memory_order_relaxed);
     internal::Account(thread, object, 1);
@@ -84,7 +78,8 @@ inline void Incref(ObjectThread& thread, Object* object) {
   [[maybe_unused]] const int64_t before =
       object->shared.fetch_add(kSharedOne, std::memory_order_relaxed);
 #if RT_REFERENCE_TOTALS
-  if (before >= kImmortalSharedThreshold) [[unlikely]] return;
+  if (before >= kImmortalSharedThreshold) [[unlikely]]
+    return;
 #endif
   internal::Account(thread, object, 1);
 }
@@ -93,15 +88,16 @@ inline void Decref(ObjectThread& thread, Object* object) {
   CheckAlive(object);
   // relaxed: as in Incref().
   const uint32_t local = object->local.load(std::memory_order_relaxed);
-  if (local == kImmortalLocal) [[unlikely]] return;
+  if (local == kImmortalLocal) [[unlikely]]
+    return;
   // relaxed: equal only if we wrote it ourselves.
-  if (object->owner.load(std::memory_order_relaxed) == thread.owner_id)
-      [[likely]] {
+  if (object->owner.load(std::memory_order_relaxed) == thread.owner_id) [[likely]] {
     RT_DCHECK(local != 0, "INV-B-1", "dropping a reference that is not there");
     internal::Account(thread, object, -1);
     // relaxed: only the owner writes, INV-B-4.
     object->local.store(local - 1, std::memory_order_relaxed);
-    if (local == 1) [[unlikely]] internal::MergeZeroLocal(thread, object);
+    if (local == 1) [[unlikely]]
+      internal::MergeZeroLocal(thread, object);
     return;
   }
   internal::DecrefShared(thread, object);
@@ -115,19 +111,26 @@ inline bool TryIncref(ObjectThread& thread, Object* object) {
   // relaxed: sticky, or only written by us when we are the owner; a dead
   // object's is 0.
   const uint32_t local = object->local.load(std::memory_order_relaxed);
-  if (local == kImmortalLocal) [[unlikely]] return true;
+  if (local == kImmortalLocal) [[unlikely]]
+    return true;
   // relaxed: equal only if we wrote it, so the object is alive unless we
   // ourselves are destroying it, when local is 0. A link is never an id.
   if (object->owner.load(std::memory_order_relaxed) == thread.owner_id) {
-    if (local == 0) [[unlikely]] return false;
-    Incref(thread, object);
+    if (local == 0) [[unlikely]]
+      return false;
+    if (local == kImmortalLocal - 1) [[unlikely]] {
+      internal::IncrefSlow(thread, object);
+      return true;
+    }
+    // relaxed: only the owner writes, INV-B-4.
+    object->local.store(local + 1, std::memory_order_relaxed);
+    internal::Account(thread, object, 1);
     return true;
   }
   return internal::TryIncrefShared(thread, object);
 }
 
-inline bool IsUniquelyReferenced(const ObjectThread& thread,
-                                 const Object* object) {
+inline bool IsUniquelyReferenced(const ObjectThread& thread, const Object* object) {
   // relaxed: the owner's own fields, INV-B-4.
   return object->local.load(std::memory_order_relaxed) == 1 &&
          object->owner.load(std::memory_order_relaxed) == thread.owner_id &&

@@ -14,15 +14,9 @@
 namespace rt {
 namespace {
 
-int64_t SharedOf(const Object* object) {
-  return object->shared.load(std::memory_order_relaxed);
-}
-uint32_t LocalOf(const Object* object) {
-  return object->local.load(std::memory_order_relaxed);
-}
-uint64_t OwnerOf(const Object* object) {
-  return object->owner.load(std::memory_order_relaxed);
-}
+int64_t SharedOf(const Object* object) { return object->shared.load(std::memory_order_relaxed); }
+uint32_t LocalOf(const Object* object) { return object->local.load(std::memory_order_relaxed); }
+uint64_t OwnerOf(const Object* object) { return object->owner.load(std::memory_order_relaxed); }
 
 class ReferenceCountTest : public ::testing::Test {
  protected:
@@ -238,8 +232,7 @@ TEST_F(ReferenceCountTest, LocalCountThatRunsOverDoesNotBecomeImmortal) {
   // Back to one reference, accounted for.
   object->shared.store(kSharedInitial, std::memory_order_relaxed);
   object->local.store(1, std::memory_order_relaxed);
-  thread_.counters->AddReferences(kStatIndexNumber,
-                                  1 - test_.ReferenceTotal(kStatIndexNumber));
+  thread_.counters->AddReferences(kStatIndexNumber, 1 - test_.ReferenceTotal(kStatIndexNumber));
   Decref(thread_, object);
 }
 

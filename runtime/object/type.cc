@@ -20,8 +20,7 @@ void CopyName(char (&out)[kTypeNameBytes], const char* name) {
 
 // Claims the first index of `wanted` state that `allowed` admits; 0 if none.
 uint8_t ClaimIndexLocked(TypeTable& types, TypeStatSlot::State wanted,
-                         const bool (&allowed)[kReferenceTypeCount],
-                         const char* name)
+                         const bool (&allowed)[kReferenceTypeCount], const char* name)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(types.mutex) {
   for (size_t i = kFirstHeapStatIndex; i < kReferenceTypeCount; ++i) {
     TypeStatSlot& slot = types.stat_slots[i];
@@ -41,8 +40,7 @@ uint8_t ClaimIndex(ObjectSpace& space, const char* name) {
   for (bool& index : allowed) index = true;
   {
     MutexLock lock(types.mutex);
-    const uint8_t fresh =
-        ClaimIndexLocked(types, TypeStatSlot::State::kFree, allowed, name);
+    const uint8_t fresh = ClaimIndexLocked(types, TypeStatSlot::State::kFree, allowed, name);
     if (fresh != kStatIndexOther) return fresh;
   }
   // Outside of the mutex, a leaf. An index may come and go meanwhile: then its
@@ -82,8 +80,8 @@ void UnlinkType(TypeTable& types, TypeObject* type) {
 TypeObject* TypeNew(ObjectThread& thread, const TypeSpec& spec) {
   if (spec.slot_count > kMaxTypeSlotCount) return nullptr;
   // The only step that can fail comes first: nothing to undo.
-  auto* type = static_cast<TypeObject*>(HeapAllocate(
-      thread.heaps, HeapKind::kCollectable, sizeof(TypeObject)));
+  auto* type = static_cast<TypeObject*>(
+      HeapAllocate(thread.heaps, HeapKind::kCollectable, sizeof(TypeObject)));
   if (type == nullptr) return nullptr;
   type->destroy = &DestroyInstance;
   type->kind = TypeKind::kInstance;
@@ -99,10 +97,8 @@ TypeObject* TypeNew(ObjectThread& thread, const TypeSpec& spec) {
   return type;
 }
 
-void TypeStatName(ObjectSpace& space, size_t stat_index,
-                  char (&out)[kTypeNameBytes]) {
-  RT_CHECK(stat_index < kReferenceTypeCount, "T-2", "stat index %zu",
-           stat_index);
+void TypeStatName(ObjectSpace& space, size_t stat_index, char (&out)[kTypeNameBytes]) {
+  RT_CHECK(stat_index < kReferenceTypeCount, "T-2", "stat index %zu", stat_index);
   MutexLock lock(space.types.mutex);
   memcpy(out, space.types.stat_slots[stat_index].name, kTypeNameBytes);
 }
@@ -115,13 +111,11 @@ size_t HeapTypeCount(ObjectSpace& space) {
 TypeObject* TypeOf(const Object* object) {
   CheckAlive(object);
   TypeObject* type = object->type;
-  if (reinterpret_cast<uintptr_t>(type) == kDeadTypeWord || type == nullptr)
-      [[unlikely]] {
+  if (reinterpret_cast<uintptr_t>(type) == kDeadTypeWord || type == nullptr) [[unlikely]] {
     ReportDeadObject(object);
   }
-  RT_CHECK(type->alive_tag == kTypeAliveTag, "T-1",
-           "object %p has dead type %p", static_cast<const void*>(object),
-           static_cast<const void*>(type));
+  RT_CHECK(type->alive_tag == kTypeAliveTag, "T-1", "object %p has dead type %p",
+           static_cast<const void*>(object), static_cast<const void*>(type));
   return type;
 }
 

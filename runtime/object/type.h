@@ -50,8 +50,7 @@ inline constexpr size_t kTypeNameBytes = 32;
 // instance is alive during the call and may be kept (resurrected) by storing it
 // with a new reference. No runtime mutex is held. Runs on the thread that dropped
 // the last reference, which may be any attached thread.
-using FinalizerFunction = void (*)(ObjectThread& thread, Instance* instance,
-                                   void* context);
+using FinalizerFunction = void (*)(ObjectThread& thread, Instance* instance, void* context);
 
 struct TypeObject {
   Object header;
@@ -70,7 +69,7 @@ struct TypeObject {
 
 // How a heap type is made.
 struct TypeSpec {
-  const char* name = "";  // Copied.
+  const char* name = "";    // Copied.
   uint32_t slot_count = 0;  // 0..kMaxTypeSlotCount.
   FinalizerFunction finalizer = nullptr;
   void* finalizer_context = nullptr;  // Not owned; outlives the type.
@@ -101,8 +100,7 @@ struct TypeTable {
 
 // Names the type that a stat index belongs to or belonged to last, into `out`.
 // Any thread. "other" for 0, "" for an index never used.
-void TypeStatName(ObjectSpace& space, size_t stat_index,
-                  char (&out)[kTypeNameBytes]);
+void TypeStatName(ObjectSpace& space, size_t stat_index, char (&out)[kTypeNameBytes]);
 
 // How many heap types live. Any thread.
 [[nodiscard]] size_t HeapTypeCount(ObjectSpace& space);
