@@ -17,9 +17,7 @@ namespace rt {
 // can tell, until the end of the scope.
 class ScopedIdentity {
  public:
-  explicit ScopedIdentity(ThreadId id) : previous_(CurrentThreadId()) {
-    SetCurrentThreadId(id);
-  }
+  explicit ScopedIdentity(ThreadId id) : previous_(CurrentThreadId()) { SetCurrentThreadId(id); }
   ~ScopedIdentity() { SetCurrentThreadId(previous_); }
   ScopedIdentity(const ScopedIdentity&) = delete;
   ScopedIdentity& operator=(const ScopedIdentity&) = delete;
@@ -35,27 +33,24 @@ class ManualPageHold {
 
   // Every goal drawn so far is reached, those drawn later are not.
   void ReleaseAll() {
-    // seq_cst throughout: a test helper, clarity over speed.
-    released_.store(drawn_.load(std::memory_order_seq_cst),
-                    std::memory_order_seq_cst);
+    // relaxed throughout: tests order these by starting and joining threads.
+    released_.store(drawn_.load(std::memory_order_relaxed), std::memory_order_relaxed);
   }
   // Every goal is reached at once, from now on.
-  void Open() { released_.store(UINT64_MAX, std::memory_order_seq_cst); }
+  void Open() { released_.store(UINT64_MAX, std::memory_order_relaxed); }
 
-  uint64_t drawn() const { return drawn_.load(std::memory_order_seq_cst); }
-  uint64_t advances() const {
-    return advances_.load(std::memory_order_seq_cst);
-  }
+  uint64_t drawn() const { return drawn_.load(std::memory_order_relaxed); }
+  uint64_t advances() const { return advances_.load(std::memory_order_relaxed); }
 
  private:
   static uint64_t NextGoal(void* opaque, bool advance) {
     auto* const self = static_cast<ManualPageHold*>(opaque);
-    if (advance) self->advances_.fetch_add(1, std::memory_order_seq_cst);
-    return self->drawn_.fetch_add(1, std::memory_order_seq_cst) + 1;
+    if (advance) self->advances_.fetch_add(1, std::memory_order_relaxed);
+    return self->drawn_.fetch_add(1, std::memory_order_relaxed) + 1;
   }
   static bool Reached(void* opaque, uint64_t goal) {
     auto* const self = static_cast<ManualPageHold*>(opaque);
-    return goal <= self->released_.load(std::memory_order_seq_cst);
+    return goal <= self->released_.load(std::memory_order_relaxed);
   }
 
   Atomic<uint64_t> drawn_{0};

@@ -28,8 +28,7 @@ HeapBundle* BundlePool::TakeFirst() {
   return bundle;
 }
 
-HeapBundle* BundlePool::Adopt(uint64_t owner_id, const PageHold& page_hold,
-                              bool* adopted) {
+HeapBundle* BundlePool::Adopt(uint64_t owner_id, const PageHold& page_hold, bool* adopted) {
   HeapBundle* bundle = TakeFirst();
   if (adopted != nullptr) *adopted = bundle != nullptr;
   if (bundle == nullptr) bundle = HeapBundle::Allocate(page_hold);
@@ -64,18 +63,15 @@ int64_t BundlePool::Collect() {
 HeapBundleUsage BundlePool::CountBlocksWorldStopped() {
   MutexLock lock(mutex_);
   HeapBundleUsage usage;
-  for (HeapBundle* bundle = first_; bundle != nullptr;
-       bundle = bundle->next_parked_) {
+  for (HeapBundle* bundle = first_; bundle != nullptr; bundle = bundle->next_parked_) {
     usage += bundle->CountBlocks();
   }
   return usage;
 }
 
-bool BundlePool::VisitBlocksWorldStopped(HeapBundle::BlockVisitor visitor,
-                                         void* argument) {
+bool BundlePool::VisitBlocksWorldStopped(HeapBundle::BlockVisitor visitor, void* argument) {
   MutexLock lock(mutex_);
-  for (HeapBundle* bundle = first_; bundle != nullptr;
-       bundle = bundle->next_parked_) {
+  for (HeapBundle* bundle = first_; bundle != nullptr; bundle = bundle->next_parked_) {
     if (!bundle->VisitBlocks(visitor, argument)) return false;
   }
   return true;
@@ -84,15 +80,13 @@ bool BundlePool::VisitBlocksWorldStopped(HeapBundle::BlockVisitor visitor,
 void BundlePool::CheckInvariantsWorldStopped() {
   MutexLock lock(mutex_);
   int64_t count = 0;
-  for (HeapBundle* bundle = first_; bundle != nullptr;
-       bundle = bundle->next_parked_) {
+  for (HeapBundle* bundle = first_; bundle != nullptr; bundle = bundle->next_parked_) {
     RT_CHECK(bundle->owner_id() == 0, "I1", "a parked bundle has an owner");
     bundle->CheckInvariants();
     ++count;
   }
   RT_CHECK(count == parked_count_, "I2", "%lld bundles, counted as %lld",
-           static_cast<long long>(count),
-           static_cast<long long>(parked_count_));
+           static_cast<long long>(count), static_cast<long long>(parked_count_));
 }
 
 void BundlePool::DestroyAll() {

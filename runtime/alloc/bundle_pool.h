@@ -32,8 +32,7 @@ class BundlePool {
   // Takes a parked bundle, or makes one, and binds it to `owner_id`. Returns
   // null when out of memory. `adopted`, when given, tells which it was.
   [[nodiscard]] HeapBundle* Adopt(uint64_t owner_id, const PageHold& page_hold,
-                                  bool* adopted = nullptr)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+                                  bool* adopted = nullptr) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Collects each bundle parked now, one at a time, outside the mutex.
   // Bundles that are empty afterwards are destroyed, but kEmptyKept stay.
@@ -59,9 +58,7 @@ class BundlePool {
   // Before fork(), in lock order, so that the child sees a whole list.
   void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex_) { mutex_.Lock(); }
   void AfterForkParent() ABSL_UNLOCK_FUNCTION(mutex_) { mutex_.Unlock(); }
-  void AfterForkChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    mutex_.AfterForkChild();
-  }
+  void AfterForkChild() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.AfterForkChild(); }
 
   BundlePool(const BundlePool&) = delete;
   BundlePool& operator=(const BundlePool&) = delete;

@@ -21,9 +21,7 @@ class BundlePoolTest : public testing::Test {
   HeapBundle* Adopt(ThreadId id, bool* adopted = nullptr) {
     return pool_.Adopt(id, hold_.hold(), adopted);
   }
-  int64_t ParkedBlocks() {
-    return pool_.CountBlocksWorldStopped().total().block_count;
-  }
+  int64_t ParkedBlocks() { return pool_.CountBlocksWorldStopped().total().block_count; }
 
   ManualPageHold hold_;
   BundlePool pool_;
@@ -225,26 +223,22 @@ TEST_F(BundlePoolTest, IdleHeapIsDrainedByItsBusySibling) {
   const ThreadId id = NextThreadStateId();
   const ScopedIdentity identity(id);
   HeapBundle* const bundle = Adopt(id);
-  int64_t peak_bytes = 0;
-  for (int round = 0; round < 30; ++round) {
-    // 8 MiB of large blocks, so that each is a page of its own.
-    std::vector<void*> blocks;
-    for (int i = 0; i < 16; ++i) {
-      blocks.push_back(HeapAllocate(bundle, HeapKind::kMemory, 500 << 10));
-    }
-    std::thread([&] {
-      const ScopedIdentity other(NextThreadStateId());
-      for (void* block : blocks) HeapFree(block);
-    }).join();
-    std::vector<void*> objects;
-    for (int i = 0; i < 3000; ++i) {
-      objects.push_back(HeapAllocate(bundle, HeapKind::kObject, 64));
-    }
-    for (void* object : objects) HeapFree(object);
-    const int64_t bytes = bundle->CountBlocks().segment_bytes;
-    if (bytes > peak_bytes) peak_bytes = bytes;
+  // 60 MiB of blocks so large that each is a page of its own, freed by others.
+  std::vector<void*> buffers;
+  for (int i = 0; i < 120; ++i) {
+    buffers.push_back(HeapAllocate(bundle, HeapKind::kMemory, 500 << 10));
   }
-  EXPECT_LE(peak_bytes, int64_t{64} << 20);
+  std::thread([&] {
+    const ScopedIdentity other(NextThreadStateId());
+    for (void* buffer : buffers) HeapFree(buffer);
+  }).join();
+  // 60 MiB of objects, and no more calls for memory blocks.
+  std::vector<void*> objects;
+  for (int i = 0; i < (60 << 20) / 8192; ++i) {
+    objects.push_back(HeapAllocate(bundle, HeapKind::kObject, 8000));
+  }
+  EXPECT_LE(bundle->CountBlocks().segment_bytes, int64_t{96} << 20);
+  for (void* object : objects) HeapFree(object);
   pool_.Park(bundle);
 }
 

@@ -65,8 +65,7 @@ void Splice(DelayedFreeList* to, DelayedFreeList from) {
 
 int64_t CountChunks(const DelayedFreeList& list) {
   int64_t count = 0;
-  for (const DelayedFreeChunk* chunk = list.first; chunk != nullptr;
-       chunk = chunk->next) {
+  for (const DelayedFreeChunk* chunk = list.first; chunk != nullptr; chunk = chunk->next) {
     ++count;
   }
   return count;
@@ -80,19 +79,16 @@ void FreeChunks(DelayedFreeList* list) {
 // Adds to a cell that one thread writes and others read.
 void AddTo(Atomic<int64_t>& cell, int64_t amount) {
   // relaxed: one writer at a time, a statistic for the others.
-  cell.store(cell.load(std::memory_order_relaxed) + amount,
-             std::memory_order_relaxed);
+  cell.store(cell.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
 
 }  // namespace
 
 // --- InterpreterDelayedFree -------------------------------------------------
 
-InterpreterDelayedFree::InterpreterDelayedFree(const DelayedFreeHooks& hooks)
-    : hooks_(hooks) {
-  RT_CHECK(hooks.qsbr != nullptr && hooks.slot != nullptr &&
-               hooks.release_object != nullptr && hooks.is_alone != nullptr &&
-               hooks.with_world_stopped != nullptr &&
+InterpreterDelayedFree::InterpreterDelayedFree(const DelayedFreeHooks& hooks) : hooks_(hooks) {
+  RT_CHECK(hooks.qsbr != nullptr && hooks.slot != nullptr && hooks.release_object != nullptr &&
+               hooks.is_alone != nullptr && hooks.with_world_stopped != nullptr &&
                hooks.request_processing != nullptr,
            "I2", "a hook of the delayed free is missing");
 }
@@ -106,8 +102,7 @@ InterpreterDelayedFree::~InterpreterDelayedFree() {
 
 DelayedFreePending InterpreterDelayedFree::pending() const {
   // relaxed: a statistic, exact when nobody is at it.
-  return {item_count_.load(std::memory_order_relaxed),
-          item_bytes_.load(std::memory_order_relaxed)};
+  return {item_count_.load(std::memory_order_relaxed), item_bytes_.load(std::memory_order_relaxed)};
 }
 
 void InterpreterDelayedFree::Release(uintptr_t tagged, void* as_thread) const {
@@ -126,16 +121,14 @@ bool InterpreterDelayedFree::IsReached(uint64_t goal, void* as_thread) const {
   return slot != nullptr && hooks_.qsbr->Poll(*slot, goal);
 }
 
-void InterpreterDelayedFree::Append(DelayedFreeList list,
-                                    DelayedFreePending counts) {
+void InterpreterDelayedFree::Append(DelayedFreeList list, DelayedFreePending counts) {
   MutexLock lock(mutex_);
   Splice(&list_, list);
   AddTo(item_count_, counts.item_count);
   AddTo(item_bytes_, counts.item_bytes);
 }
 
-bool InterpreterDelayedFree::TryTake(DelayedFreeList* list,
-                                     DelayedFreePending* counts) {
+bool InterpreterDelayedFree::TryTake(DelayedFreeList* list, DelayedFreePending* counts) {
   // relaxed: a hint, looked at again under the mutex.
   if (item_count_.load(std::memory_order_relaxed) == 0) return false;
   if (!mutex_.TryLock()) return false;
@@ -178,8 +171,7 @@ DelayedFreeQueue::~DelayedFreeQueue() {
   FreeChunks(&adopted_);
 }
 
-void DelayedFreeQueue::Init(InterpreterDelayedFree* interpreter,
-                            void* thread) {
+void DelayedFreeQueue::Init(InterpreterDelayedFree* interpreter, void* thread) {
   interpreter_ = interpreter;
   thread_ = thread;
 }
@@ -208,8 +200,7 @@ uint64_t DelayedFreeQueue::NextGoal(size_t bytes) {
   ++items_since_advance_;
   bytes_since_advance_ += static_cast<int64_t>(bytes);
   QsbrShared* const qsbr = interpreter_->hooks().qsbr;
-  if (items_since_advance_ <= kItemLimit &&
-      bytes_since_advance_ <= kByteLimit) {
+  if (items_since_advance_ <= kItemLimit && bytes_since_advance_ <= kByteLimit) {
     return qsbr->DeferredGoal();
   }
   items_since_advance_ = 0;
@@ -217,8 +208,7 @@ uint64_t DelayedFreeQueue::NextGoal(size_t bytes) {
   // The new value itself: the goal after it would be one step too late.
   const uint64_t goal = qsbr->Advance();
   should_process_ = true;
-  interpreter_->hooks().request_processing(interpreter_->hooks().context,
-                                           thread_);
+  interpreter_->hooks().request_processing(interpreter_->hooks().context, thread_);
   return goal;
 }
 
@@ -227,8 +217,7 @@ bool DelayedFreeQueue::EnsureRoom() {
     return true;
   }
   if (FaultPoint("alloc.delayed_chunk")) return false;
-  void* const memory =
-      RawAllocate(sizeof(DelayedFreeChunk), alignof(DelayedFreeChunk));
+  void* const memory = RawAllocate(sizeof(DelayedFreeChunk), alignof(DelayedFreeChunk));
   if (memory == nullptr) return false;
   PushBack(&own_, new (memory) DelayedFreeChunk());
   return true;
@@ -252,14 +241,12 @@ void DelayedFreeQueue::Enqueue(uintptr_t tagged, size_t bytes) {
   }
   const uint64_t goal = NextGoal(bytes);
   DelayedFreeChunk* const chunk = own_.last;
-  chunk->items[chunk->write_index] = {tagged, goal,
-                                      static_cast<int64_t>(bytes)};
+  chunk->items[chunk->write_index] = {tagged, goal, static_cast<int64_t>(bytes)};
   ++chunk->write_index;
   AddPending(1, static_cast<int64_t>(bytes));
 }
 
-int64_t DelayedFreeQueue::Drain(DelayedFreeList* list, bool ignore_goals,
-                                void* as_thread) {
+int64_t DelayedFreeQueue::Drain(DelayedFreeList* list, bool ignore_goals, void* as_thread) {
   // The chunks of a list that was taken over come from different threads, so
   // one that must wait says nothing of the next.
   const bool is_ordered = list == &own_;
@@ -311,13 +298,11 @@ int64_t DelayedFreeQueue::DrainInterpreter(void* as_thread) {
   // ever, and who finalizes must find everything.
   Splice(&adopted_, taken);
   AddPending(counts.item_count, counts.item_bytes);
-  const int64_t released_count =
-      Drain(&adopted_, /*ignore_goals=*/false, as_thread);
+  const int64_t released_count = Drain(&adopted_, /*ignore_goals=*/false, as_thread);
   if (adopted_.first == nullptr) return released_count;
   // Back to where any thread can work on it.
   DelayedFreePending rest;
-  for (const DelayedFreeChunk* chunk = adopted_.first; chunk != nullptr;
-       chunk = chunk->next) {
+  for (const DelayedFreeChunk* chunk = adopted_.first; chunk != nullptr; chunk = chunk->next) {
     for (uint32_t i = chunk->read_index; i < chunk->write_index; ++i) {
       ++rest.item_count;
       rest.item_bytes += chunk->items[i].bytes;
@@ -372,23 +357,19 @@ void DelayedFreeQueue::ReleaseAllWorldStopped(void* as_thread) {
 void DelayedFreeQueue::CheckInvariants() const {
   DelayedFreePending found;
   for (const DelayedFreeList* list : {&own_, &adopted_}) {
-    for (const DelayedFreeChunk* chunk = list->first; chunk != nullptr;
-         chunk = chunk->next) {
+    for (const DelayedFreeChunk* chunk = list->first; chunk != nullptr; chunk = chunk->next) {
       for (uint32_t i = chunk->read_index; i < chunk->write_index; ++i) {
         const DelayedFreeItem& item = chunk->items[i];
-        RT_CHECK(i == chunk->read_index ||
-                     !QsbrBefore(item.goal, chunk->items[i - 1].goal),
-                 "I4", "goals decrease at entry %u", i);
+        RT_CHECK(i == chunk->read_index || !QsbrBefore(item.goal, chunk->items[i - 1].goal), "I4",
+                 "goals decrease at entry %u", i);
         ++found.item_count;
         found.item_bytes += item.bytes;
       }
     }
   }
   const DelayedFreePending told = pending();
-  RT_CHECK(found.item_count == told.item_count &&
-               found.item_bytes == told.item_bytes,
-           "I5", "%lld entries wait, counted as %lld",
-           static_cast<long long>(found.item_count),
+  RT_CHECK(found.item_count == told.item_count && found.item_bytes == told.item_bytes, "I5",
+           "%lld entries wait, counted as %lld", static_cast<long long>(found.item_count),
            static_cast<long long>(told.item_count));
 }
 

@@ -54,8 +54,7 @@ struct DelayedFreeHooks {
   bool (*is_alone)(void* context, void* thread) = nullptr;
   // Runs `action` while every other thread is stopped. Used when there is no
   // memory for an entry. No lock is held.
-  void (*with_world_stopped)(void* context, void* thread,
-                             void (*action)(void* argument),
+  void (*with_world_stopped)(void* context, void* thread, void (*action)(void* argument),
                              void* argument) = nullptr;
   // Asks `thread` to call Process() at its next eval-breaker check.
   void (*request_processing)(void* context, void* thread) = nullptr;
@@ -89,9 +88,7 @@ class InterpreterDelayedFree {
 
   void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex_) { mutex_.Lock(); }
   void AfterForkParent() ABSL_UNLOCK_FUNCTION(mutex_) { mutex_.Unlock(); }
-  void AfterForkChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    mutex_.AfterForkChild();
-  }
+  void AfterForkChild() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex_.AfterForkChild(); }
 
   InterpreterDelayedFree(const InterpreterDelayedFree&) = delete;
   InterpreterDelayedFree& operator=(const InterpreterDelayedFree&) = delete;
@@ -102,11 +99,9 @@ class InterpreterDelayedFree {
   void Release(uintptr_t tagged, void* as_thread) const;
   bool IsReached(uint64_t goal, void* as_thread) const;
   // Appends `list` and its counts.
-  void Append(DelayedFreeList list, DelayedFreePending counts)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  void Append(DelayedFreeList list, DelayedFreePending counts) ABSL_LOCKS_EXCLUDED(mutex_);
   // Takes everything, or nothing when another thread is at it.
-  bool TryTake(DelayedFreeList* list, DelayedFreePending* counts)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  bool TryTake(DelayedFreeList* list, DelayedFreePending* counts) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const DelayedFreeHooks hooks_;
   Mutex mutex_;

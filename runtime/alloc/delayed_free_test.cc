@@ -29,9 +29,7 @@ struct Thread {
 };
 
 struct World {
-  World()
-      : qsbr(QsbrMemory{&RawAllocate, &RawFree}),
-        interpreter(MakeHooks(this)) {}
+  World() : qsbr(QsbrMemory{&RawAllocate, &RawFree}), interpreter(MakeHooks(this)) {}
 
   static DelayedFreeHooks MakeHooks(World* world) {
     DelayedFreeHooks hooks;
@@ -48,11 +46,8 @@ struct World {
         self->on_release(*static_cast<Thread*>(thread), object);
       }
     };
-    hooks.is_alone = [](void* context, void*) {
-      return static_cast<World*>(context)->alone;
-    };
-    hooks.with_world_stopped = [](void* context, void*, void (*action)(void*),
-                                  void* argument) {
+    hooks.is_alone = [](void* context, void*) { return static_cast<World*>(context)->alone; };
+    hooks.with_world_stopped = [](void* context, void*, void (*action)(void*), void* argument) {
       ++static_cast<World*>(context)->stops;
       action(argument);
     };
@@ -268,8 +263,7 @@ TEST_F(DelayedFreeTest, CallbacksMayComeBack) {
   // Each of 1..600 became 1001..1600, then 2001..2600: three lives.
   EXPECT_EQ(world_.released.size(), 1800u);
   std::sort(world_.released.begin(), world_.released.end());
-  EXPECT_EQ(std::unique(world_.released.begin(), world_.released.end()),
-            world_.released.end());
+  EXPECT_EQ(std::unique(world_.released.begin(), world_.released.end()), world_.released.end());
   world_.on_release = nullptr;
   world_.EndThread(std::move(thread));
 }
@@ -383,8 +377,7 @@ TEST_F(DelayedFreeTest, NothingIsReleasedEarlyOrTwice) {
     };
     const auto check_releases = [&] {
       for (; checked_count < world.released.size(); ++checked_count) {
-        const size_t number =
-            reinterpret_cast<uintptr_t>(world.released[checked_count]) / 16;
+        const size_t number = reinterpret_cast<uintptr_t>(world.released[checked_count]) / 16;
         ASSERT_TRUE(entries[number].waits_for.empty()) << "seed " << seed;
         ASSERT_FALSE(entries[number].released) << "seed " << seed;
         entries[number].released = true;

@@ -42,8 +42,7 @@ int RunChild(Shared& shared) {
   }
   shared.pool.CheckInvariantsWorldStopped();
   bool adopted = false;
-  HeapBundle* const mine =
-      shared.pool.Adopt(id, shared.hold.hold(), &adopted);
+  HeapBundle* const mine = shared.pool.Adopt(id, shared.hold.hold(), &adopted);
   if (mine == nullptr || !adopted) return 2;
   mine->CheckInvariants();
   // Frees into its own and the parked ones, with another thread at it as well.
@@ -79,8 +78,8 @@ TEST(AllocForkTest, ChildTakesOverTheBundlesOfDeadThreads) {
         shared.bundles[t] = mine;
         std::vector<void*> blocks;
         for (int i = 0; i < kBlocks; ++i) {
-          blocks.push_back(HeapAllocate(
-              mine, static_cast<HeapKind>(i % kHeapKindCount), 16 + i % 200));
+          blocks.push_back(
+              HeapAllocate(mine, static_cast<HeapKind>(i % kHeapKindCount), 16 + i % 200));
         }
         shared.blocks[t] = blocks;
         meet.arrive_and_wait();
@@ -108,8 +107,7 @@ TEST(AllocForkTest, ChildTakesOverTheBundlesOfDeadThreads) {
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
         << "child ended with status " << status;
     // The parent's are untouched by what the child did.
-    EXPECT_EQ(shared.pool.CountBlocksWorldStopped().total().block_count,
-              kThreads * kBlocks / 2);
+    EXPECT_EQ(shared.pool.CountBlocksWorldStopped().total().block_count, kThreads * kBlocks / 2);
     for (std::vector<void*>& blocks : shared.blocks) {
       for (void* block : blocks) HeapFree(block);
     }

@@ -13,32 +13,24 @@ namespace {
 // The link is the block's first word. Relaxed: the list is its thread's own;
 // readers of a dead object's owner word see some value and compare it with
 // their id, which no address is.
-void* LoadLink(void* block) {
-  return LoadRelaxed(static_cast<void**>(block));
-}
+void* LoadLink(void* block) { return LoadRelaxed(static_cast<void**>(block)); }
 
-void StoreLink(void* block, void* next) {
-  StoreRelaxed(static_cast<void**>(block), next);
-}
+void StoreLink(void* block, void* next) { StoreRelaxed(static_cast<void**>(block), next); }
 
 void ReleaseToHeap(void* /*argument*/, void* block) { HeapFree(block); }
 
 }  // namespace
 
 void Freelist::Poison(void* block) const {
-  PoisonMemory(static_cast<char*>(block) + probe_bytes_,
-               block_bytes_ - probe_bytes_);
+  PoisonMemory(static_cast<char*>(block) + probe_bytes_, block_bytes_ - probe_bytes_);
 }
 
-void Freelist::Unpoison(void* block) const {
-  UnpoisonMemory(block, block_bytes_);
-}
+void Freelist::Unpoison(void* block) const { UnpoisonMemory(block, block_bytes_); }
 
 bool Freelist::Push(void* block) {
   if constexpr (RT_FREELISTS == 0) return false;
   if (size_ < 0 || size_ >= limit_) return false;
-  MarkMemoryAsWritten(static_cast<char*>(block) + probe_bytes_,
-                      block_bytes_ - probe_bytes_);
+  MarkMemoryAsWritten(static_cast<char*>(block) + probe_bytes_, block_bytes_ - probe_bytes_);
   StoreLink(block, head_);
   Poison(block);
   head_ = block;
@@ -84,8 +76,7 @@ void Freelist::CheckInvariants() const {
     ++count;
     RT_CHECK(count <= limit_, "I1", "the chain is longer than %d", limit_);
   }
-  RT_CHECK(count == (size_ < 0 ? 0 : size_), "I1", "%d blocks, counted as %d",
-           count, size_);
+  RT_CHECK(count == (size_ < 0 ? 0 : size_), "I1", "%d blocks, counted as %d", count, size_);
 }
 
 }  // namespace rt

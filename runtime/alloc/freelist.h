@@ -6,9 +6,10 @@
 // still load the word (try-incref of a dead object). The other header words
 // are left alone. size() -1 means disabled for ever.
 // Invariants.  I1: the chain's length is size(), or size() is -1 and the chain
-// is empty (INV-FL-1). I2: a block on a list is dead: its counts say so and it
-// owns nothing (the object layer's duty); it came from HeapAllocate(). I3: a list belongs to one thread
-// state; only its thread, or who has stopped the world, touches it (INV-FL-3).
+// is empty (INV-FL-1). I2: a block on a list is dead: its counts say so, it owns
+// nothing (the object layer's duty), and it came from HeapAllocate(). I3: a list
+// belongs to one thread state; only its thread, or who has stopped the world,
+// touches it (INV-FL-3).
 // Thread safety.  None, see I3. Fork.  Nothing to repair; a dead thread state's
 // lists are cleared by who clears the thread state, and only those.
 // With RT_FREELISTS=0 every Push() is refused and every Pop() finds nothing.

@@ -144,8 +144,7 @@ TEST_F(FreelistTest, BehavesLikeAStack) {
       if (choice < 50) {
         void* const block = New();
         const bool pushed = list.Push(block);
-        ASSERT_EQ(pushed,
-                  static_cast<int32_t>(model.size()) < list.limit());
+        ASSERT_EQ(pushed, static_cast<int32_t>(model.size()) < list.limit());
         if (pushed) {
           model.push_back(block);
         } else {

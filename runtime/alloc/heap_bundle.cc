@@ -34,8 +34,7 @@ namespace {
 
 // mimalloc's structures follow the bundle in the same allocation.
 constexpr size_t kHeapsOffset =
-    (sizeof(HeapBundle) + RT_MI_SET_ALIGNMENT - 1) &
-    ~(size_t{RT_MI_SET_ALIGNMENT} - 1);
+    (sizeof(HeapBundle) + RT_MI_SET_ALIGNMENT - 1) & ~(size_t{RT_MI_SET_ALIGNMENT} - 1);
 
 // 16: two words, so that every block is aligned for any fundamental type.
 constexpr size_t kSmallestBlockBytes = 16;
@@ -55,25 +54,22 @@ constexpr uintptr_t kTokenDisguise = 0xA5A5000000000000u;
 constinit Once process_once;
 
 bool InitProcess() {
-  constexpr rt_mi_hooks kHooks = {&HeapBundleHooks::NextGoal,
-                                  &HeapBundleHooks::GoalReached,
+  constexpr rt_mi_hooks kHooks = {&HeapBundleHooks::NextGoal, &HeapBundleHooks::GoalReached,
                                   &HeapBundleHooks::Die};
   rt_mi_process_init(&kHooks);
   return true;
 }
 
-[[maybe_unused]] RT_NO_SANITIZE_ADDRESS
-void StoreToken(void* block, LeakToken* token) {
+[[maybe_unused]] RT_NO_SANITIZE_ADDRESS void StoreToken(void* block, LeakToken* token) {
   auto* const end =
-      reinterpret_cast<uintptr_t*>(static_cast<char*>(block) +
-                                   rt_mi_block_bytes(block));
+      reinterpret_cast<uintptr_t*>(static_cast<char*>(block) + rt_mi_block_bytes(block));
   end[-1] = reinterpret_cast<uintptr_t>(token) ^ kTokenDisguise;
 }
 
 RT_NO_SANITIZE_ADDRESS
 LeakToken* LoadToken(const void* block) {
-  const auto* const end = reinterpret_cast<const uintptr_t*>(
-      static_cast<const char*>(block) + rt_mi_block_bytes(block));
+  const auto* const end = reinterpret_cast<const uintptr_t*>(static_cast<const char*>(block) +
+                                                             rt_mi_block_bytes(block));
   return reinterpret_cast<LeakToken*>(end[-1] ^ kTokenDisguise);
 }
 
@@ -103,12 +99,11 @@ HeapBundleUsage& HeapBundleUsage::operator+=(const HeapBundleUsage& other) {
 }
 
 HeapBundle* HeapBundle::Allocate(const PageHold& page_hold) {
-  RT_CHECK(page_hold.next_goal != nullptr && page_hold.reached != nullptr,
-           "I3", "a bundle without page hold");
+  RT_CHECK(page_hold.next_goal != nullptr && page_hold.reached != nullptr, "I3",
+           "a bundle without page hold");
   if (FaultPoint("alloc.heap_bundle")) return nullptr;
   if (!process_once.Call(&InitProcess)) return nullptr;
-  void* const memory =
-      RawAllocate(kHeapsOffset + rt_mi_set_bytes(), RT_MI_SET_ALIGNMENT);
+  void* const memory = RawAllocate(kHeapsOffset + rt_mi_set_bytes(), RT_MI_SET_ALIGNMENT);
   if (memory == nullptr) return nullptr;
   auto* const bundle = new (memory) HeapBundle(page_hold);
   bundle->heaps_ = static_cast<char*>(memory) + kHeapsOffset;
@@ -166,8 +161,8 @@ HeapBundleUsage HeapBundle::CountBlocks() {
   HeapBundleUsage usage;
   rt_mi_set_usage(heaps_, raw, &usage.segment_count, &usage.segment_bytes);
   for (int kind = 0; kind < kHeapKindCount; ++kind) {
-    usage.heap[kind] = {raw[kind].block_count, raw[kind].block_bytes,
-                        raw[kind].page_count, raw[kind].held_page_count};
+    usage.heap[kind] = {raw[kind].block_count, raw[kind].block_bytes, raw[kind].page_count,
+                        raw[kind].held_page_count};
   }
   return usage;
 }
@@ -181,8 +176,7 @@ bool HeapBundle::VisitBlocks(BlockVisitor visitor, void* argument) {
       heaps_,
       [](void* opaque, int kind, void* block, size_t bytes) {
         const Call* const call = static_cast<Call*>(opaque);
-        return call->visitor(call->argument, static_cast<HeapKind>(kind), block,
-                             bytes);
+        return call->visitor(call->argument, static_cast<HeapKind>(kind), block, bytes);
       },
       &call);
 }
@@ -198,8 +192,7 @@ void* HeapAllocate(HeapBundle* bundle, HeapKind kind, size_t bytes) {
   if (bytes < kSmallestBlockBytes) bytes = kSmallestBlockBytes;
   // mimalloc refuses sizes beyond PTRDIFF_MAX; a trailer must not wrap them.
   if (bytes > SIZE_MAX - kTrailerBytes) return nullptr;
-  void* const block = rt_mi_allocate(bundle->heaps_, static_cast<int>(kind),
-                                     bytes + kTrailerBytes);
+  void* const block = rt_mi_allocate(bundle->heaps_, static_cast<int>(kind), bytes + kTrailerBytes);
   if constexpr (kAddressSanitizer) {
     if (block == nullptr) return nullptr;
     PoisonMemory(block, rt_mi_block_bytes(block));
@@ -232,9 +225,7 @@ void HeapFree(void* block) {
 
 size_t HeapBlockBytes(const void* block) { return rt_mi_block_bytes(block); }
 
-HeapKind HeapBlockKind(const void* block) {
-  return static_cast<HeapKind>(rt_mi_block_kind(block));
-}
+HeapKind HeapBlockKind(const void* block) { return static_cast<HeapKind>(rt_mi_block_kind(block)); }
 
 void HeapNoteNewLife(void* block) {
   if constexpr (kAddressSanitizer) {

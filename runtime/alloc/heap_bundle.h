@@ -46,9 +46,7 @@ struct HeapBundleUsage {
   int64_t segment_count = 0;
   int64_t segment_bytes = 0;
 
-  const HeapUsage& of(HeapKind kind) const {
-    return heap[static_cast<int>(kind)];
-  }
+  const HeapUsage& of(HeapKind kind) const { return heap[static_cast<int>(kind)]; }
   HeapUsage total() const;
   HeapBundleUsage& operator+=(const HeapBundleUsage& other);
 };
@@ -57,8 +55,7 @@ class HeapBundle {
  public:
   // Called for each live block; `bytes` is the block's size class. Must not
   // allocate from or free to the bundle. Returns false to end the walk.
-  using BlockVisitor = bool (*)(void* argument, HeapKind kind, void* block,
-                                size_t bytes);
+  using BlockVisitor = bool (*)(void* argument, HeapKind kind, void* block, size_t bytes);
 
   // Makes a bundle without an owner. Any thread. Returns null when out of
   // memory. `page_hold` is copied; its context must outlive the bundle.
@@ -123,8 +120,7 @@ class HeapBundle {
 
 // Returns a block of at least `bytes` bytes, 16-byte aligned, or null when out
 // of memory. The owner only. The content is undefined. `bytes` 0 is as 1.
-[[nodiscard]] void* HeapAllocate(HeapBundle* bundle, HeapKind kind,
-                                 size_t bytes);
+[[nodiscard]] void* HeapAllocate(HeapBundle* bundle, HeapKind kind, size_t bytes);
 
 // Frees a block to the heap it came from, whoever owns that now. Null is
 // ignored. Any attached thread. The header probe bytes but the first word stay.

@@ -13,8 +13,7 @@
 namespace rt {
 namespace {
 
-constexpr HeapKind kKinds[] = {HeapKind::kMemory, HeapKind::kObject,
-                               HeapKind::kCollectable,
+constexpr HeapKind kKinds[] = {HeapKind::kMemory, HeapKind::kObject, HeapKind::kCollectable,
                                HeapKind::kCollectablePrefix};
 
 class HeapBundleTest : public testing::Test {
@@ -28,9 +27,7 @@ class HeapBundleTest : public testing::Test {
     if (bundle_ != nullptr) HeapBundle::Destroy(bundle_);
   }
 
-  void* New(HeapKind kind, size_t bytes) {
-    return HeapAllocate(bundle_, kind, bytes);
-  }
+  void* New(HeapKind kind, size_t bytes) { return HeapAllocate(bundle_, kind, bytes); }
   int64_t LiveBlocks() { return bundle_->CountBlocks().total().block_count; }
 
   const ThreadId id_;
@@ -42,8 +39,7 @@ class HeapBundleTest : public testing::Test {
 TEST_F(HeapBundleTest, BlocksAreAlignedUsableAndOfTheirKind) {
   std::vector<void*> blocks;
   for (HeapKind kind : kKinds) {
-    for (size_t bytes : {0u, 1u, 16u, 24u, 40u, 48u, 100u, 1000u, 9000u,
-                         70000u, 200000u}) {
+    for (size_t bytes : {0u, 1u, 16u, 24u, 40u, 48u, 100u, 1000u, 9000u, 70000u, 200000u}) {
       void* const block = New(kind, bytes);
       ASSERT_NE(block, nullptr);
       EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % 16, 0u);
@@ -101,9 +97,7 @@ TEST_F(HeapBundleTest, VisitsExactlyTheLiveBlocks) {
   EXPECT_EQ(seen, live);
   int calls = 0;
   EXPECT_FALSE(bundle_->VisitBlocks(
-      [](void* argument, HeapKind, void*, size_t) {
-        return ++*static_cast<int*>(argument) < 3;
-      },
+      [](void* argument, HeapKind, void*, size_t) { return ++*static_cast<int*>(argument) < 3; },
       &calls));
   EXPECT_EQ(calls, 3);
   for (void* block : live) HeapFree(block);
@@ -121,8 +115,7 @@ TEST_F(HeapBundleTest, EmptyAfterCollectWhenGoalsAreReached) {
 }
 
 TEST_F(HeapBundleTest, DeadHeadersStayAsTheyWere) {
-  for (HeapKind kind : {HeapKind::kObject, HeapKind::kCollectable,
-                        HeapKind::kCollectablePrefix}) {
+  for (HeapKind kind : {HeapKind::kObject, HeapKind::kCollectable, HeapKind::kCollectablePrefix}) {
     auto* const keep = static_cast<uint64_t*>(New(kind, 64));
     auto* const words = static_cast<uint64_t*>(New(kind, 64));
     for (uint64_t i = 0; i < 8; ++i) words[i] = 1000 + i;
@@ -177,11 +170,9 @@ TEST_F(HeapBundleTest, FailsWhereTheHookSays) {
   EXPECT_NE(first, nullptr);
   EXPECT_NE(second, nullptr);
   EXPECT_EQ(New(HeapKind::kObject, 40), nullptr);
-  SetFaultHook(
-      [](const char* name) { return std::strcmp(name, "alloc.heap_bundle") == 0; });
+  SetFaultHook([](const char* name) { return std::strcmp(name, "alloc.heap_bundle") == 0; });
   EXPECT_EQ(HeapBundle::Allocate(hold_.hold()), nullptr);
-  SetFaultHook(
-      [](const char* name) { return std::strcmp(name, "base.raw_allocate") == 0; });
+  SetFaultHook([](const char* name) { return std::strcmp(name, "base.raw_allocate") == 0; });
   EXPECT_EQ(HeapBundle::Allocate(hold_.hold()), nullptr);
   SetFaultHook(nullptr);
   EXPECT_EQ(LiveBlocks(), 2);

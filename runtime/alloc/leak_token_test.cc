@@ -67,8 +67,7 @@ ChildOutcome RunInChild(Work work) {
 [[gnu::noinline]] void LoseBlocks(HeapBundle* bundle, int lost, int freed) {
   std::vector<void*> blocks;
   for (int i = 0; i < lost + freed; ++i) {
-    blocks.push_back(HeapAllocate(
-        bundle, static_cast<HeapKind>(i % kHeapKindCount), 48));
+    blocks.push_back(HeapAllocate(bundle, static_cast<HeapKind>(i % kHeapKindCount), 48));
   }
   for (int i = 0; i < freed; ++i) HeapFree(blocks[lost + i]);
 }
@@ -85,12 +84,10 @@ TEST(LeakTokenTest, BlocksThatOutliveTheirBundleAreReported) {
   const ChildOutcome outcome =
       RunInChild([] { LoseBlocksAndDestroy(/*lost=*/200, /*freed=*/300); });
   EXPECT_TRUE(outcome.has_leak);
-  EXPECT_NE(outcome.report.find("LeakSanitizer: detected memory leaks"),
-            std::string::npos)
+  EXPECT_NE(outcome.report.find("LeakSanitizer: detected memory leaks"), std::string::npos)
       << outcome.report;
   // The stack is that of the block's allocation.
-  EXPECT_NE(outcome.report.find("HeapAllocate"), std::string::npos)
-      << outcome.report;
+  EXPECT_NE(outcome.report.find("HeapAllocate"), std::string::npos) << outcome.report;
   // Stray copies of an address may hide a few, never most.
   const size_t summary = outcome.report.find(" allocation(s).");
   ASSERT_NE(summary, std::string::npos) << outcome.report;
@@ -105,8 +102,7 @@ TEST(LeakTokenTest, OneLostBlockIsReported) {
 }
 
 TEST(LeakTokenTest, FreedBlocksAreNotReported) {
-  const ChildOutcome outcome =
-      RunInChild([] { LoseBlocksAndDestroy(0, 500); });
+  const ChildOutcome outcome = RunInChild([] { LoseBlocksAndDestroy(0, 500); });
   EXPECT_FALSE(outcome.has_leak) << outcome.report;
 }
 
@@ -126,8 +122,7 @@ TEST(LeakTokenTest, BlocksOfALivingBundleAreNotReported) {
   EXPECT_FALSE(outcome.has_leak) << outcome.report;
 }
 
-[[gnu::noinline]] void ReuseThroughFreelistAndLose(HeapBundle* bundle,
-                                                   Freelist* list) {
+[[gnu::noinline]] void ReuseThroughFreelistAndLose(HeapBundle* bundle, Freelist* list) {
   void* const block = list->Pop();
   EXPECT_NE(block, nullptr);
   (void)bundle;
@@ -147,8 +142,7 @@ TEST(LeakTokenTest, AReusedBlockIsReportedWhereItWasReused) {
     HeapBundle::Destroy(bundle);
   });
   EXPECT_TRUE(outcome.has_leak);
-  EXPECT_NE(outcome.report.find("Freelist::Pop"), std::string::npos)
-      << outcome.report;
+  EXPECT_NE(outcome.report.find("Freelist::Pop"), std::string::npos) << outcome.report;
 }
 
 }  // namespace

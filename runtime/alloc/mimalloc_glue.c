@@ -127,8 +127,8 @@ bool _rt_page_hold(mi_page_t* page, mi_page_queue_t* pq) {
   // size class again while it waits.
   if (mi_page_is_in_full(page)) _mi_page_unfull(page);
   page->retire_expire = 0;
-  page->rt_goal = rt_hooks.next_goal(
-      heap->rt_bundle, (size_t)page->capacity * mi_page_block_size(page));
+  page->rt_goal =
+      rt_hooks.next_goal(heap->rt_bundle, (size_t)page->capacity * mi_page_block_size(page));
   page->rt_held_prev = heap->rt_held_last;
   page->rt_held_next = NULL;
   if (heap->rt_held_last != NULL) {
@@ -140,9 +140,7 @@ bool _rt_page_hold(mi_page_t* page, mi_page_queue_t* pq) {
   return true;
 }
 
-void _rt_page_reuse(mi_page_t* page) {
-  rt_held_unlink(mi_page_heap(page), page);
-}
+void _rt_page_reuse(mi_page_t* page) { rt_held_unlink(mi_page_heap(page), page); }
 
 void _rt_page_check_free(mi_page_t* page) {
   if (page->rt_goal != 0) {
@@ -178,11 +176,9 @@ void _rt_heap_relieve(mi_heap_t* heap) {
 
 // --- Walks ------------------------------------------------------------------
 
-typedef bool (*rt_page_visitor)(void* argument, mi_heap_t* heap,
-                                mi_page_t* page);
+typedef bool (*rt_page_visitor)(void* argument, mi_heap_t* heap, mi_page_t* page);
 
-static bool rt_heap_for_each_page(mi_heap_t* heap, rt_page_visitor visitor,
-                                  void* argument) {
+static bool rt_heap_for_each_page(mi_heap_t* heap, rt_page_visitor visitor, void* argument) {
   for (size_t bin = 0; bin <= MI_BIN_FULL; bin++) {
     mi_page_t* page = heap->pages[bin].first;
     while (page != NULL) {
@@ -194,8 +190,7 @@ static bool rt_heap_for_each_page(mi_heap_t* heap, rt_page_visitor visitor,
   return true;
 }
 
-static bool rt_set_for_each_page(rt_set* set, rt_page_visitor visitor,
-                                 void* argument) {
+static bool rt_set_for_each_page(rt_set* set, rt_page_visitor visitor, void* argument) {
   for (int kind = 0; kind < RT_MI_HEAP_COUNT; kind++) {
     if (!rt_heap_for_each_page(&set->heap[kind], visitor, argument)) {
       return false;
@@ -210,8 +205,7 @@ static bool rt_bind_page(void* argument, mi_heap_t* heap, mi_page_t* page) {
   // Relaxed: another thread that frees a block compares this with its own id,
   // and neither the old nor the new value is that.
   if (mi_atomic_load_relaxed(&segment->thread_id) != heap->thread_id) {
-    atomic_store_explicit(&segment->thread_id, heap->thread_id,
-                          memory_order_relaxed);
+    atomic_store_explicit(&segment->thread_id, heap->thread_id, memory_order_relaxed);
   }
   return true;
 }
@@ -269,8 +263,8 @@ static bool rt_count_page(void* argument, mi_heap_t* heap, mi_page_t* page) {
   return true;
 }
 
-void rt_mi_set_usage(void* memory, rt_mi_usage usage[RT_MI_HEAP_COUNT],
-                     int64_t* segment_count, int64_t* segment_bytes) {
+void rt_mi_set_usage(void* memory, rt_mi_usage usage[RT_MI_HEAP_COUNT], int64_t* segment_count,
+                     int64_t* segment_bytes) {
   rt_set* const set = (rt_set*)memory;
   memset(usage, 0, RT_MI_HEAP_COUNT * sizeof(usage[0]));
   rt_set_take_remote_frees(set);
@@ -294,23 +288,20 @@ static bool rt_visit_page(void* argument, mi_heap_t* heap, mi_page_t* page) {
   const size_t block_bytes = mi_page_block_size(page);
   uint8_t* const start = _mi_page_start(_mi_page_segment(page), page, NULL);
   uint64_t is_free[RT_MAX_BLOCKS / 64] = {0};
-  for (mi_block_t* block = page->free; block != NULL;
-       block = mi_block_next(page, block)) {
+  for (mi_block_t* block = page->free; block != NULL; block = mi_block_next(page, block)) {
     const size_t index = (size_t)((uint8_t*)block - start) / block_bytes;
     is_free[index / 64] |= (uint64_t)1 << (index % 64);
   }
   for (size_t index = 0; index < page->capacity; index++) {
     if ((is_free[index / 64] >> (index % 64)) & 1) continue;
-    if (!visit->visitor(visit->argument, heap->rt_kind,
-                        start + index * block_bytes, block_bytes)) {
+    if (!visit->visitor(visit->argument, heap->rt_kind, start + index * block_bytes, block_bytes)) {
       return false;
     }
   }
   return true;
 }
 
-bool rt_mi_set_visit(void* memory, rt_mi_block_visitor visitor,
-                     void* argument) {
+bool rt_mi_set_visit(void* memory, rt_mi_block_visitor visitor, void* argument) {
   rt_set* const set = (rt_set*)memory;
   rt_visit visit = {visitor, argument};
   rt_set_take_remote_frees(set);
@@ -343,8 +334,7 @@ void rt_mi_set_check(void* memory) {
     for (const mi_page_t* page = set->heap[kind].rt_held_first; page != NULL;
          page = page->rt_held_next) {
       // Signed difference: goals may wrap.
-      if (page->rt_goal == 0 ||
-          (last_goal != 0 && (int64_t)(page->rt_goal - last_goal) < 0)) {
+      if (page->rt_goal == 0 || (last_goal != 0 && (int64_t)(page->rt_goal - last_goal) < 0)) {
         rt_hooks.die("INV-M-5", "held pages are out of order");
       }
       last_goal = page->rt_goal;

@@ -37,8 +37,7 @@ typedef struct rt_mi_usage {
   int64_t held_page_count;
 } rt_mi_usage;
 
-typedef bool (*rt_mi_block_visitor)(void* argument, int kind, void* block,
-                                    size_t bytes);
+typedef bool (*rt_mi_block_visitor)(void* argument, int kind, void* block, size_t bytes);
 
 /* Bytes and alignment of a set's memory. */
 size_t rt_mi_set_bytes(void);
@@ -65,8 +64,8 @@ void rt_mi_set_collect(void* set, bool force);
 void rt_mi_set_poll_held(void* set);
 int64_t rt_mi_set_held_page_count(const void* set);
 bool rt_mi_set_is_empty(const void* set);
-void rt_mi_set_usage(void* set, rt_mi_usage usage[RT_MI_HEAP_COUNT],
-                     int64_t* segment_count, int64_t* segment_bytes);
+void rt_mi_set_usage(void* set, rt_mi_usage usage[RT_MI_HEAP_COUNT], int64_t* segment_count,
+                     int64_t* segment_bytes);
 bool rt_mi_set_visit(void* set, rt_mi_block_visitor visitor, void* argument);
 void rt_mi_set_check(void* set);
 

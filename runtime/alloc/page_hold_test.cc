@@ -31,8 +31,7 @@ class PageHoldTest : public testing::Test {
     if (bundle_ != nullptr) HeapBundle::Destroy(bundle_);
   }
 
-  std::vector<void*> Fill(HeapKind kind, size_t bytes = kBlockBytes,
-                          int count = kManyBlocks) {
+  std::vector<void*> Fill(HeapKind kind, size_t bytes = kBlockBytes, int count = kManyBlocks) {
     std::vector<void*> blocks;
     for (int i = 0; i < count; ++i) {
       blocks.push_back(HeapAllocate(bundle_, kind, bytes));
@@ -59,8 +58,7 @@ TEST_F(PageHoldTest, EmptyObjectPagesWaitForTheirGoal) {
   EXPECT_EQ(held.page_count, held.held_page_count);
   bundle_->CheckInvariants();
   // M-MI-03: walking and counting change nothing.
-  bundle_->VisitBlocks([](void*, HeapKind, void*, size_t) { return true; },
-                       nullptr);
+  bundle_->VisitBlocks([](void*, HeapKind, void*, size_t) { return true; }, nullptr);
   EXPECT_EQ(bundle_->Collect(/*force=*/true), held.held_page_count);
   hold_.ReleaseAll();
   EXPECT_EQ(bundle_->Collect(/*force=*/true), 0);
@@ -110,10 +108,8 @@ TEST_F(PageHoldTest, HeldPagesServeNoOtherSizeClass) {
   // 64 KiB: blocks of one page are no further apart than that.
   const auto is_ours = [&](void* block) {
     const auto address = reinterpret_cast<uintptr_t>(block);
-    const auto next =
-        std::lower_bound(blocks.begin(), blocks.end(), block);
-    return next != blocks.end() &&
-           reinterpret_cast<uintptr_t>(*next) - address < kBlockBytes;
+    const auto next = std::lower_bound(blocks.begin(), blocks.end(), block);
+    return next != blocks.end() && reinterpret_cast<uintptr_t>(*next) - address < kBlockBytes;
   };
   for (int kind = 0; kind < kHeapKindCount; ++kind) {
     for (void* block : Fill(static_cast<HeapKind>(kind), 200, 2000)) {
@@ -181,8 +177,7 @@ TEST_F(PageHoldTest, ParkingAndForeignCollectionKeepGoals) {
     others->CheckInvariants();
     HeapBundle::Destroy(others);
   }).join();
-  const int64_t held =
-      pool.CountBlocksWorldStopped().of(HeapKind::kObject).held_page_count;
+  const int64_t held = pool.CountBlocksWorldStopped().of(HeapKind::kObject).held_page_count;
   EXPECT_GT(held, 3);
   pool.CheckInvariantsWorldStopped();
   const ThreadId heir = NextThreadStateId();
@@ -205,8 +200,7 @@ TEST(PageHoldReaderTest, ReaderOfDeadBlocksMeetsObjectsOnly) {
   constexpr int kRounds = kThreadSanitizer || kAddressSanitizer ? 40 : 300;
   QsbrShared qsbr(QsbrMemory{&RawAllocate, &RawFree});
   static thread_local const QsbrSlot* current_slot;
-  QsbrPageHold hold(
-      &qsbr, [](void*) -> const QsbrSlot* { return current_slot; }, nullptr);
+  QsbrPageHold hold(&qsbr, [](void*) -> const QsbrSlot* { return current_slot; }, nullptr);
   Atomic<uint64_t*> shared{nullptr};
   Atomic<bool> stop{false};
   Atomic<int64_t> read_count{0};
@@ -214,8 +208,10 @@ TEST(PageHoldReaderTest, ReaderOfDeadBlocksMeetsObjectsOnly) {
     QsbrSlot* const slot = qsbr.Reserve(NextThreadStateId());
     current_slot = slot;
     qsbr.Attach(*slot);
+    // relaxed, all below: a flag and a statistic.
     while (!stop.load(std::memory_order_relaxed)) {
       // Holds the pointer for a while, the block may die meanwhile.
+      // (T1) acquire load, synchronizes with the release store (T2): the mark.
       uint64_t* const block = shared.load(std::memory_order_acquire);
       if (block != nullptr) {
         for (int i = 0; i < 50; ++i) {
@@ -238,20 +234,21 @@ TEST(PageHoldReaderTest, ReaderOfDeadBlocksMeetsObjectsOnly) {
   for (int round = 0; round < kRounds; ++round) {
     std::vector<uint64_t*> objects;
     for (int i = 0; i < 1500; ++i) {
-      auto* const object = static_cast<uint64_t*>(
-          HeapAllocate(bundle, HeapKind::kObject, 48));
+      auto* const object = static_cast<uint64_t*>(HeapAllocate(bundle, HeapKind::kObject, 48));
       StoreRelaxed(&object[1], kMark);
       objects.push_back(object);
+      // (T2) release store, synchronizes with the acquire load (T1).
       if (i % 16 == 0) shared.store(object, std::memory_order_release);
     }
-    shared.store(nullptr, std::memory_order_release);
+    // relaxed: null leads nowhere; what follows is ordered by QSBR.
+    shared.store(nullptr, std::memory_order_relaxed);
     for (uint64_t* object : objects) HeapFree(object);
     // Wants pages, and would scribble over those that were given away early.
     std::vector<void*> buffers;
     for (int i = 0; i < 60; ++i) {
       const size_t words = 8000 / 8;
-      auto* const buffer = static_cast<uint64_t*>(
-          HeapAllocate(bundle, HeapKind::kMemory, words * 8));
+      auto* const buffer =
+          static_cast<uint64_t*>(HeapAllocate(bundle, HeapKind::kMemory, words * 8));
       for (size_t w = 0; w < words; ++w) StoreRelaxed(&buffer[w], w);
       buffers.push_back(buffer);
     }

@@ -23,9 +23,7 @@ class QsbrPageHold {
   QsbrPageHold(const QsbrPageHold&) = delete;
   QsbrPageHold& operator=(const QsbrPageHold&) = delete;
 
-  PageHold hold() {
-    return PageHold{this, &QsbrPageHold::NextGoal, &QsbrPageHold::Reached};
-  }
+  PageHold hold() { return PageHold{this, &QsbrPageHold::NextGoal, &QsbrPageHold::Reached}; }
 
  private:
   static uint64_t NextGoal(void* opaque, bool advance) {
