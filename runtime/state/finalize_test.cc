@@ -75,22 +75,32 @@ TEST(FinalizeTest, ShutsDownThreadsThatAreAttachedInALoop) {
   }
 }
 
+// Threads that come and go without pause, so that some are always about to
+// delete themselves when finalization stops the world: each is deleted once, by
+// itself or by the finalizer (INV-DEL-1).
 TEST(FinalizeTest, LateThreadsFromOutsideAreRefused) {
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < 2 * kRounds; ++round) {
     std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
     Interpreter& interpreter = *runtime->main_interpreter();
-    std::atomic<bool> refused = false;
-    std::thread pool([&] {
-      for (;;) {
-        ScopedThreadState thread(interpreter);
-        if (!thread) break;
-        Decref(*thread, AsObject(MakeList(*thread, 2)));
-      }
-      refused = true;
-    });
+    constexpr int kThreads = 4;
+    std::atomic<int> refused_count = 0;
+    std::atomic<int> lives_count = 0;
+    std::vector<std::thread> pool;
+    for (int w = 0; w < kThreads; ++w) {
+      pool.emplace_back([&] {
+        for (;;) {
+          ScopedThreadState thread(interpreter);
+          if (!thread) break;
+          if (round % 2 == 0) Decref(*thread, AsObject(MakeList(*thread, 2)));
+          ++lives_count;
+        }
+        ++refused_count;
+      });
+    }
+    while (lives_count.load() < 20) std::this_thread::yield();
     ASSERT_TRUE(runtime->Finalize());
-    pool.join();
-    EXPECT_TRUE(refused);
+    for (std::thread& thread : pool) thread.join();
+    EXPECT_EQ(refused_count, kThreads);
     EXPECT_EQ(interpreter.thread_state_count(), 0u);
     EXPECT_EQ(runtime->ReadReferenceTotal(), 0);
   }
