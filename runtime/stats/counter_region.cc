@@ -214,8 +214,7 @@ void CounterRegion::AfterForkParent() {
 void CounterRegion::AfterForkChild() {
   if (fork_copy_ != nullptr) {
     // The copy takes the place of the shared pages; slot pointers stay good.
-    void* const moved =
-        mremap(fork_copy_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, header_);
+    void* const moved = mremap(fork_copy_, bytes_, bytes_, MREMAP_MAYMOVE | MREMAP_FIXED, header_);
     RT_CHECK(moved == header_, "REGION-I5", "no memory for the counters of a forked child");
     fork_copy_ = nullptr;
   }

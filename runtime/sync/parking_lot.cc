@@ -51,7 +51,8 @@ void Append(Bucket& bucket, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(bucket
 }
 
 void Remove(Bucket& bucket, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(bucket.lock) {
-  RT_CHECK(waiter->is_queued, "PARK-I1", "waiter %p is taken off twice", static_cast<void*>(waiter));
+  RT_CHECK(waiter->is_queued, "PARK-I1", "waiter %p is taken off twice",
+           static_cast<void*>(waiter));
   if (waiter->previous != nullptr) {
     waiter->previous->next = waiter->next;
   } else {
