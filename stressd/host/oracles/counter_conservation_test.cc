@@ -1,0 +1,55 @@
+#include "stressd/host/oracles/counter_conservation.h"
+
+#include <functional>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+namespace stressd::host {
+namespace {
+
+// What JudgeCounterConservation() says of a pair that `plant` made unequal.
+std::vector<Violation> JudgeWith(
+    const std::function<void(Observation& before, Observation& after)>& plant) {
+  Observation before;
+  Observation after;
+  plant(before, after);
+  ViolationList out;
+  JudgeCounterConservation(before, after, out);
+  return out.violations();
+}
+
+TEST(CounterConservationTest, EqualObservationsPass) {
+  EXPECT_TRUE(JudgeWith([](Observation&, Observation&) {}).empty());
+}
+
+void Count(Observation& observation, rt::Counter counter, int64_t value) {
+  observation.counters.events[static_cast<size_t>(counter)] = value;
+}
+
+TEST(CounterConservationTest, ACreationWithoutDestructionIsAViolation) {
+  const auto found = JudgeWith([](Observation& before, Observation& after) {
+    Count(before, rt::Counter::kNumbersCreated, 10);
+    Count(before, rt::Counter::kNumbersDestroyed, 8);
+    Count(after, rt::Counter::kNumbersCreated, 110);
+    Count(after, rt::Counter::kNumbersDestroyed, 107);
+  });
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].oracle, "counter-conservation");
+  EXPECT_EQ(found[0].message,
+            "+1 numbers: 100 were created and 99 destroyed during the run");
+}
+
+TEST(CounterConservationTest, ADoubleDestructionIsAViolation) {
+  for (const rt::Counter ended :
+       {rt::Counter::kListsDestroyed, rt::Counter::kInstancesDestroyed,
+        rt::Counter::kTypesDestroyed}) {
+    EXPECT_EQ(JudgeWith([ended](Observation&, Observation& after) {
+                Count(after, ended, 1);
+              }).size(),
+              1u);
+  }
+}
+
+}  // namespace
+}  // namespace stressd::host

@@ -1,0 +1,75 @@
+#include "stressd/host/oracles/observation.h"
+
+#include "absl/status/status.h"
+#include "runtime/base/atomic.h"
+#include "runtime/base/futex.h"
+#include "runtime/state/runtime.h"
+#include "runtime/state/stop_the_world.h"
+#include "runtime/state/thread_state.h"
+
+namespace stressd::host {
+namespace {
+
+// 64: destructors run by one turn may queue or delay more for the next; a chain
+// of that many turns does not come to rest at all.
+constexpr int kMaxQuiesceTurns = 64;
+
+// 1000 readings, 1 ms apart: a second.
+constexpr int kMaxSettleReadings = 1000;
+constexpr int64_t kSettlePauseNs = 1'000'000;
+
+absl::Status ShutDown() {
+  return absl::AbortedError(
+      "the observing thread state was shut down during the run");
+}
+
+// Repeats Quiesce() until nothing is queued or delayed, or the turns are used
+// up: what is left then is for the oracles to report.
+absl::Status ComeToRest(rt::Interpreter& interpreter, rt::ThreadState& caller,
+                        rt::BalanceSnapshot* balance) {
+  for (int turn = 0; turn < kMaxQuiesceTurns; ++turn) {
+    if (!interpreter.Quiesce(caller)) return ShutDown();
+    caller.number_freelist.Clear();
+    caller.list_freelist.Clear();
+    if (!interpreter.Snapshot(caller, balance)) return ShutDown();
+    if (balance->queued_object_count == 0 && balance->delayed_free_count == 0 &&
+        balance->freelist_object_count == 0) {
+      break;
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter,
+                                    rt::ThreadState& caller,
+                                    const Observation* baseline) {
+  Observation observation;
+  const absl::Status rest =
+      ComeToRest(interpreter, caller, &observation.balance);
+  if (!rest.ok()) return rest;
+  if (!rt::StopTheWorld(caller, rt::StopScope::kInterpreter)) {
+    return ShutDown();
+  }
+  interpreter.CheckInvariantsWorldStopped(caller);
+  interpreter.SnapshotWorldStopped(caller, &observation.balance);
+  interpreter.ReadCounters(&observation.counters);
+  rt::StartTheWorld(caller);
+  const rt::Runtime& runtime = interpreter.runtime();
+  observation.interpreter_count = runtime.interpreter_count();
+  observation.runtime_reference_total = runtime.ReadReferenceTotal();
+  observation.process = ReadProcessUsage();
+  if (baseline == nullptr) return observation;
+  const rt::Atomic<uint32_t> never_woken{0};
+  for (int i = 0; i < kMaxSettleReadings; ++i) {
+    if (observation.process.thread_count <= baseline->process.thread_count) {
+      break;
+    }
+    rt::FutexWait(never_woken, 0, kSettlePauseNs);
+    observation.process = ReadProcessUsage();
+  }
+  return observation;
+}
+
+}  // namespace stressd::host

@@ -1,0 +1,43 @@
+// Observation: all that the oracles look at, taken at one quiet moment.
+//
+// Model.  Observe() first brings the interpreter to rest (merges the queues,
+//   frees what is delayed, collects parked heaps, empties the caller's own
+//   freelists), then checks every invariant within a stop and reads the figures.
+//   The oracles compare two observations: before and after a run.
+// Thread safety.  Plain data. Observe(): the attached thread `caller`; exact
+//   only if no other thread works in the interpreter.
+
+#ifndef STRESSD_HOST_ORACLES_OBSERVATION_H_
+#define STRESSD_HOST_ORACLES_OBSERVATION_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "runtime/state/balance.h"
+#include "runtime/state/interpreter.h"
+#include "runtime/stats/counter_block.h"
+#include "stressd/host/oracles/process_usage.h"
+
+namespace stressd::host {
+
+struct Observation {
+  rt::BalanceSnapshot balance;
+  rt::CounterTotals counters;  // Of the interpreter.
+  // Of the whole runtime.
+  size_t interpreter_count = 0;
+  int64_t runtime_reference_total = 0;
+  ProcessUsage process;
+};
+
+// Takes an observation of `interpreter`. Dies through RT_CHECK if an invariant
+// is broken. AbortedError if the caller's thread state was shut down.
+// A joined thread is visible in /proc for a moment longer: with a `baseline`,
+// waits up to a second for the number of threads to come back to it.
+absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter,
+                                    rt::ThreadState& caller,
+                                    const Observation* baseline = nullptr);
+
+}  // namespace stressd::host
+
+#endif  // STRESSD_HOST_ORACLES_OBSERVATION_H_

@@ -1,0 +1,123 @@
+#include "stressd/host/scenario/registry.h"
+
+#include <set>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace stressd::host {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(RegistryTest, TableIsSortedAndComplete) {
+  std::string previous;
+  for (const ScenarioDeclaration* scenario : Scenarios()) {
+    EXPECT_LT(previous, scenario->name);
+    previous = scenario->name;
+    EXPECT_FALSE(scenario->summary.empty()) << scenario->name;
+    EXPECT_FALSE(scenario->stresses.empty()) << scenario->name;
+    EXPECT_FALSE(scenario->method.empty()) << scenario->name;
+    EXPECT_FALSE(scenario->holds_if.empty()) << scenario->name;
+    EXPECT_FALSE(scenario->exercises.empty()) << scenario->name;
+    ASSERT_NE(scenario->create, nullptr) << scenario->name;
+    for (const ParameterSpec& spec : scenario->parameters) {
+      EXPECT_FALSE(spec.doc.empty()) << scenario->name << " " << spec.name;
+    }
+  }
+}
+
+TEST(RegistryTest, EveryDeclaredDefaultIsAllowed) {
+  for (const ScenarioDeclaration* scenario : Scenarios()) {
+    const auto defaults = MakeParameters(*scenario, "", {});
+    ASSERT_TRUE(defaults.ok());
+    const auto again = MakeParameters(*scenario, "", defaults->Texts());
+    EXPECT_TRUE(again.ok()) << scenario->name << ": " << again.status();
+    EXPECT_NE(scenario->create(*defaults), nullptr);
+  }
+}
+
+TEST(RegistryTest, EveryScenarioHasItsTwoPresets) {
+  for (const ScenarioDeclaration* scenario : Scenarios()) {
+    for (const char* preset : {"smoke", "soak"}) {
+      const auto parameters = MakeParameters(*scenario, preset, {});
+      EXPECT_TRUE(parameters.ok()) << parameters.status();
+    }
+  }
+}
+
+TEST(RegistryTest, EveryPresetBelongsToAScenarioAndIsAllowed) {
+  std::set<std::pair<std::string, std::string>> seen;
+  for (const Preset& preset : Presets()) {
+    EXPECT_TRUE(seen.emplace(preset.scenario, preset.name).second)
+        << preset.scenario << " " << preset.name;
+    const auto scenario = FindScenario(preset.scenario);
+    ASSERT_TRUE(scenario.ok()) << scenario.status();
+    EXPECT_TRUE(MakeParameters(**scenario, preset.name, {}).ok());
+  }
+}
+
+TEST(RegistryTest, OverridesWinOverThePreset) {
+  const auto scenario = FindScenario("thread-churn");
+  ASSERT_TRUE(scenario.ok());
+  const auto parameters =
+      MakeParameters(**scenario, "smoke", {{"rounds", "3"}});
+  ASSERT_TRUE(parameters.ok()) << parameters.status();
+  EXPECT_EQ(parameters->GetInt("rounds"), 3);
+}
+
+TEST(RegistryTest, ErrorsNameWhatExists) {
+  const auto scenario = FindScenario("thread-chrun");
+  EXPECT_EQ(scenario.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(scenario.status().message()),
+              HasSubstr("\"thread-chrun\" does not exist: there are "
+                        "canary-crash, canary-drift"));
+  const auto empty = FindScenario("empty");
+  ASSERT_TRUE(empty.ok());
+  const auto parameters = MakeParameters(**empty, "huge", {});
+  EXPECT_EQ(parameters.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(parameters.status().message()),
+              HasSubstr("preset \"huge\" of scenario \"empty\" does not exist: "
+                        "there are smoke, soak"));
+}
+
+// The table of the canaries, as users rely on it.
+TEST(RegistryTest, CanariesDeclareTheirVerdicts) {
+  struct Row {
+    const char* name;
+    const char* plain;
+    const char* asan;
+    const char* tsan;
+  };
+  constexpr Row kRows[] = {
+      {"canary-crash", "CRASHED", "CRASHED", "CRASHED"},
+      {"canary-drift", "VIOLATION", "VIOLATION", "VIOLATION"},
+      {"canary-hang", "HUNG", "HUNG", "HUNG"},
+      {"canary-leak", "VIOLATION", "VIOLATION", "VIOLATION"},
+      {"canary-race", "SILENT", "SILENT", "SANITIZER_REPORT"},
+      {"canary-use-after-free", "VIOLATION", "SANITIZER_REPORT", "VIOLATION"},
+  };
+  std::set<std::string> expected_names;
+  for (const Row& row : kRows) {
+    expected_names.insert(row.name);
+    const auto scenario = FindScenario(row.name);
+    ASSERT_TRUE(scenario.ok()) << scenario.status();
+    const auto verdict = [&](const char* flavor) {
+      return std::string(
+          ExpectedVerdictName((*scenario)->expected.ForFlavor(flavor)));
+    };
+    EXPECT_EQ(verdict("plain"), row.plain) << row.name;
+    EXPECT_EQ(verdict("asan"), row.asan) << row.name;
+    EXPECT_EQ(verdict("tsan"), row.tsan) << row.name;
+    EXPECT_TRUE((*scenario)->always_fresh) << row.name;
+  }
+  std::set<std::string> names;
+  for (const ScenarioDeclaration* scenario : Scenarios()) {
+    if (scenario->canary) names.insert(std::string(scenario->name));
+  }
+  EXPECT_EQ(names, expected_names);
+}
+
+}  // namespace
+}  // namespace stressd::host
