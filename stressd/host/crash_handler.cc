@@ -101,7 +101,9 @@ void PrintStack(const ucontext_t& context) {
 void HandleCrash(int signal, siginfo_t* info, void* context) {
   // relaxed: it only elects the first.
   if (!g_crashing.exchange(true, std::memory_order_relaxed)) {
-    const uint64_t address = reinterpret_cast<uint64_t>(info->si_addr);
+    // abort() and raise() name no address.
+    const uint64_t address =
+        info->si_code > 0 ? reinterpret_cast<uint64_t>(info->si_addr) : 0;
     if (g_writer != nullptr) g_writer->RecordCrash(signal, address);
     char line[160];
     const int length = std::snprintf(

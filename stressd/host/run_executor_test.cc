@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -51,16 +52,17 @@ class Scripted final : public Scenario {
 constexpr ParameterSpec kParameters[] = {
     IntParameter("size", 2, 1, 3, "Of nothing."),
 };
-constexpr ScenarioDeclaration kScripted = {
-    .name = "scripted",
-    .parameters = kParameters,
-    .create = &CreateScenario<Scripted>,
-};
-constexpr ScenarioDeclaration kFreshOnly = {
-    .name = "fresh-only",
-    .always_fresh = true,
-    .create = &CreateScenario<Scripted>,
-};
+constexpr ScenarioDeclaration Declare(std::string_view name,
+                                      bool always_fresh) {
+  ScenarioDeclaration declaration;
+  declaration.name = name;
+  declaration.parameters = kParameters;
+  declaration.always_fresh = always_fresh;
+  declaration.create = &CreateScenario<Scripted>;
+  return declaration;
+}
+constexpr ScenarioDeclaration kScripted = Declare("scripted", false);
+constexpr ScenarioDeclaration kFreshOnly = Declare("fresh-only", true);
 
 class RunExecutorTest : public testing::Test {
  protected:
