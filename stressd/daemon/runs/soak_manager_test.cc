@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -47,8 +48,7 @@ int64_t RunCount(const SoakRecord& soak) {
 class Daemon {
  public:
   explicit Daemon(MemoryRunSink* sink)
-      : sink_(*sink),
-        catalog_(FakeCatalog()),
+      : catalog_(FakeCatalog()),
         runs_(RunManagerParts{&catalog_, &executor_, sink, nullptr, &log_}, Limits{}),
         soaks_(&runs_, sink, &log_) {
     runs_.AddFinishedCallback([this](const RunRecord&) {
@@ -82,7 +82,6 @@ class Daemon {
   RunManager& runs() { return runs_; }
 
  private:
-  MemoryRunSink& sink_;
   NullLogSink log_;
   FakeExecutor executor_;
   ScenarioCatalog catalog_;

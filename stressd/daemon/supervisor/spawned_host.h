@@ -10,17 +10,11 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "stressd/daemon/supervisor/host_binary.h"
 #include "stressd/daemon/supervisor/host_process.h"
 #include "stressd/daemon/supervisor/process_spawner.h"
 
 namespace stressd::supervisor {
-
-// Which program a flavor's hosts are.
-struct HostBinary {
-  std::string flavor;
-  std::string path;
-  std::vector<std::string> extra_arguments;  // For tests' fake hosts.
-};
 
 enum class HostMode { kResident, kForkServer };
 

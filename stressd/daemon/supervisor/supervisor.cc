@@ -18,6 +18,7 @@
 #include "stressd/daemon/supervisor/result_conversion.h"
 #include "stressd/daemon/supervisor/run_driver.h"
 #include "stressd/daemon/supervisor/run_ending.h"
+#include "stressd/daemon/supervisor/spawned_host.h"
 #include "stressd/protocol/message.h"
 
 namespace stressd::supervisor {

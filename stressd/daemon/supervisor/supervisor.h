@@ -30,7 +30,7 @@
 #include "stressd/daemon/runs/limits.h"
 #include "stressd/daemon/runs/log_sink.h"
 #include "stressd/daemon/runs/scenario_catalog.h"
-#include "stressd/daemon/supervisor/spawned_host.h"
+#include "stressd/daemon/supervisor/host_binary.h"
 
 namespace stressd::supervisor {
 
