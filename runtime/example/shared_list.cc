@@ -23,8 +23,7 @@ bool AppendNumbers(rt::Interpreter& interpreter, rt::List* list) {
   for (int64_t i = 0; i < kItemsPerThread; ++i) {
     rt::Number* const number = rt::NumberNew(*thread, i);
     if (number == nullptr) return false;  // Out of memory.
-    const bool appended =
-        rt::ListAppend(*thread, list, rt::AsObject(number));
+    const bool appended = rt::ListAppend(*thread, list, rt::AsObject(number));
     rt::Decref(*thread, rt::AsObject(number));  // The list holds its own.
     if (!appended) return false;
     // Lets others stop the world, and reclaims what they and we left behind.
@@ -56,16 +55,14 @@ int Run() {
   interpreter.SnapshotWorldStopped(*main_thread, &balance);
   rt::StartTheWorld(*main_thread);
   const int64_t size = rt::ListSize(list);
-  printf("%lld items, %lld references, %lld thread state\n",
-         static_cast<long long>(size),
+  printf("%lld items, %lld references, %lld thread state\n", static_cast<long long>(size),
          static_cast<long long>(balance.reference_total),
          static_cast<long long>(balance.thread_state_count));
 
   rt::Decref(*main_thread, rt::AsObject(list));  // The last reference.
   if (!interpreter.Quiesce(*main_thread)) return 1;
   if (!interpreter.Snapshot(*main_thread, &balance)) return 1;
-  printf("%lld references, %lld blocks left\n",
-         static_cast<long long>(balance.reference_total),
+  printf("%lld references, %lld blocks left\n", static_cast<long long>(balance.reference_total),
          static_cast<long long>(balance.LiveBlockCount()));
   return size == kThreads * kItemsPerThread && balance.reference_total == 0 &&
                  balance.LiveBlockCount() == 0

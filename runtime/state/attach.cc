@@ -23,9 +23,7 @@ constinit thread_local char os_thread_mark = 0;
 // microseconds, a sleep and a wake-up of a virtual CPU 20 to 70.
 constexpr int kResumeSpinTurns = 60;
 
-QsbrShared& QsbrOf(ThreadStateImpl& thread) {
-  return *thread.qsbr_slot->shared;
-}
+QsbrShared& QsbrOf(ThreadStateImpl& thread) { return *thread.qsbr_slot->shared; }
 
 // Sleeps until the suspended `thread` is attached on its behalf (true) or shut
 // down (false). Touches nothing but the thread state: when it is shut down, its
@@ -39,8 +37,7 @@ bool WaitForResume(ThreadStateImpl& thread) {
     if (word == kShuttingDownWord) return false;
     // The stop flag may already be up again: attached all the same.
     if ((word & ~kStopRequestedFlag) == kAttachedWord) return true;
-    RT_DCHECK(word == kSuspendedWaitingWord, "T2", "state %u while waiting",
-              word);
+    RT_DCHECK(word == kSuspendedWaitingWord, "T2", "state %u while waiting", word);
     if (turn < kResumeSpinTurns) {
       SpinBriefly(turn);
     } else {
@@ -58,8 +55,7 @@ AttachResult TakeAttached(ThreadStateImpl& thread) {
     // (T4) acquire on success, synchronizes with the release exchange (T2) in
     //      ResumeLocked() and the release (T5) of our own last detach: we see
     //      what was done in a stop, and what another OS thread did as us.
-    if (thread.state.compare_exchange_strong(word, kAttachedWord,
-                                             std::memory_order_acquire,
+    if (thread.state.compare_exchange_strong(word, kAttachedWord, std::memory_order_acquire,
                                              std::memory_order_acquire)) {
       return AttachResult::kBySelf;
     }
@@ -68,11 +64,9 @@ AttachResult TakeAttached(ThreadStateImpl& thread) {
              "attach of a thread state in state %u", word);
     if (word == kDetachedWord) continue;
     // relaxed on success: nothing of ours is handed over by going to sleep.
-    if (thread.state.compare_exchange_strong(word, kSuspendedWaitingWord,
-                                             std::memory_order_relaxed,
+    if (thread.state.compare_exchange_strong(word, kSuspendedWaitingWord, std::memory_order_relaxed,
                                              std::memory_order_relaxed)) {
-      return WaitForResume(thread) ? AttachResult::kOnBehalf
-                                   : AttachResult::kRefused;
+      return WaitForResume(thread) ? AttachResult::kOnBehalf : AttachResult::kRefused;
     }
   }
 }
@@ -88,8 +82,7 @@ void AnswerStop(ThreadStateImpl& thread, uint32_t suspended_word) {
   // (T6) release exchange, synchronizes with the acquire (T7) in
   //      WaitForCountdown() through the countdown, and with (T2): everything we
   //      did attached comes before the stopped world.
-  const uint32_t word =
-      thread.state.exchange(suspended_word, std::memory_order_release);
+  const uint32_t word = thread.state.exchange(suspended_word, std::memory_order_release);
   RT_CHECK(word == (kAttachedWord | kStopRequestedFlag), "INV-STW-2",
            "answer of a thread state in state %u", word);
   CountDownLocked(runtime, interpreter);
@@ -108,8 +101,8 @@ void SetCurrentThreadState(ThreadState* thread) {
 
 ThreadStatus StatusOf(const ThreadState& thread) {
   // relaxed: a momentary view, orders nothing.
-  return static_cast<ThreadStatus>(
-      thread.state.load(std::memory_order_relaxed) & ~kStopRequestedFlag);
+  return static_cast<ThreadStatus>(thread.state.load(std::memory_order_relaxed) &
+                                   ~kStopRequestedFlag);
 }
 
 bool Attach(ThreadState& public_thread) {
@@ -138,8 +131,7 @@ void Detach(ThreadState& thread) {
 }
 
 void DetachAnywhere(ThreadStateImpl& thread) {
-  RT_CHECK(current_thread_state == &thread, "T2",
-           "detach of a thread state that is not current");
+  RT_CHECK(current_thread_state == &thread, "T2", "detach of a thread state that is not current");
   thread.counters->Add(Counter::kDetaches);
   QsbrOf(thread).Detach(*thread.qsbr_slot);
   SetCurrentThreadState(nullptr);
@@ -147,8 +139,7 @@ void DetachAnywhere(ThreadStateImpl& thread) {
   // (T5) release on success, synchronizes with the acquire (T4) of the next
   //      attach and (T8) in RequestSuspensionLocked(): who stops or attaches us
   //      sees all we did.
-  if (!thread.state.compare_exchange_strong(word, kDetachedWord,
-                                            std::memory_order_release,
+  if (!thread.state.compare_exchange_strong(word, kDetachedWord, std::memory_order_release,
                                             std::memory_order_relaxed)) {
     AnswerStop(thread, kSuspendedWord);
   }
@@ -171,9 +162,8 @@ bool HandleEvalBreaker(ThreadState& public_thread) {
   }
   // (T9) acq_rel, synchronizes with the fetch_or of who asked: a bit set after
   //      this is handled at the next safe point.
-  bits = thread.eval_breaker.fetch_and(
-      ~(kEvalBreakerMerge | kEvalBreakerDelayedFree),
-      std::memory_order_acq_rel);
+  bits = thread.eval_breaker.fetch_and(~(kEvalBreakerMerge | kEvalBreakerDelayedFree),
+                                       std::memory_order_acq_rel);
   if ((bits & kEvalBreakerMerge) != 0) MergeQueueDrain(thread);
   if ((bits & kEvalBreakerDelayedFree) != 0) thread.delayed_free.Process();
   return true;
@@ -187,19 +177,16 @@ bool RequestSuspensionLocked(ThreadStateImpl& thread) {
     RT_CHECK(word == kDetachedWord || word == kAttachedWord, "INV-STW-1",
              "a stop found a thread state in state %u", word);
     const bool attached = word == kAttachedWord;
-    const uint32_t wanted =
-        attached ? kAttachedWord | kStopRequestedFlag : kSuspendedWord;
+    const uint32_t wanted = attached ? kAttachedWord | kStopRequestedFlag : kSuspendedWord;
     // (T8) acquire on success, synchronizes with the release (T5) in Detach():
     //      we see all that the detached thread did.
-    if (!thread.state.compare_exchange_weak(word, wanted,
-                                            std::memory_order_acquire,
+    if (!thread.state.compare_exchange_weak(word, wanted, std::memory_order_acquire,
                                             std::memory_order_relaxed)) {
       continue;
     }
     if (attached) {
       // relaxed: only makes the thread look at its state word.
-      thread.eval_breaker.fetch_or(kEvalBreakerStop,
-                                   std::memory_order_relaxed);
+      thread.eval_breaker.fetch_or(kEvalBreakerStop, std::memory_order_relaxed);
     }
     return attached;
   }
@@ -215,9 +202,9 @@ void ResumeLocked(ThreadStateImpl& thread) {
     if (waiting) QsbrOf(thread).Attach(*thread.qsbr_slot);
     // (T2) release exchange, synchronizes with the acquire (T1) in
     //      WaitForResume() and (T4) in TakeAttached().
-    if (thread.state.compare_exchange_strong(
-            word, waiting ? kAttachedWord : kDetachedWord,
-            std::memory_order_release, std::memory_order_relaxed)) {
+    if (thread.state.compare_exchange_strong(word, waiting ? kAttachedWord : kDetachedWord,
+                                             std::memory_order_release,
+                                             std::memory_order_relaxed)) {
       if (waiting) FutexWake(&thread.state, 1);
       return;
     }
@@ -233,8 +220,7 @@ bool ShutDownLocked(ThreadStateImpl& thread) {
     if (word == kShuttingDownWord) return true;
     // (T3) acq_rel, synchronizes with the acquire (T1) in WaitForResume() and
     //      the release (T5) in Detach(): who clears it sees all it did.
-    if (thread.state.compare_exchange_weak(word, kShuttingDownWord,
-                                           std::memory_order_acq_rel,
+    if (thread.state.compare_exchange_weak(word, kShuttingDownWord, std::memory_order_acq_rel,
                                            std::memory_order_relaxed)) {
       if (word == kSuspendedWaitingWord) FutexWake(&thread.state, 1);
       return true;

@@ -16,16 +16,12 @@
 
 namespace rt {
 
-inline constexpr uint32_t kDetachedWord =
-    static_cast<uint32_t>(ThreadStatus::kDetached);
-inline constexpr uint32_t kAttachedWord =
-    static_cast<uint32_t>(ThreadStatus::kAttached);
-inline constexpr uint32_t kSuspendedWord =
-    static_cast<uint32_t>(ThreadStatus::kSuspended);
+inline constexpr uint32_t kDetachedWord = static_cast<uint32_t>(ThreadStatus::kDetached);
+inline constexpr uint32_t kAttachedWord = static_cast<uint32_t>(ThreadStatus::kAttached);
+inline constexpr uint32_t kSuspendedWord = static_cast<uint32_t>(ThreadStatus::kSuspended);
 inline constexpr uint32_t kSuspendedWaitingWord =
     static_cast<uint32_t>(ThreadStatus::kSuspendedWaiting);
-inline constexpr uint32_t kShuttingDownWord =
-    static_cast<uint32_t>(ThreadStatus::kShuttingDown);
+inline constexpr uint32_t kShuttingDownWord = static_cast<uint32_t>(ThreadStatus::kShuttingDown);
 
 // Detach() that is also allowed within a destructor: for waiting for a turn.
 void DetachAnywhere(ThreadStateImpl& thread);

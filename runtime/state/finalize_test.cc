@@ -195,8 +195,7 @@ TEST(FinalizeTest, OfSeveralFinalizersOneWins) {
     Interpreter& interpreter = *runtime->main_interpreter();
     std::atomic<int> winner_count = 0;
     std::barrier meet(3);
-    ThreadState* threads[2] = {NewThreadState(interpreter),
-                               NewThreadState(interpreter)};
+    ThreadState* threads[2] = {NewThreadState(interpreter), NewThreadState(interpreter)};
     std::vector<std::thread> finalizers;
     for (ThreadState* thread : threads) {
       finalizers.emplace_back([&, thread] {
@@ -230,8 +229,7 @@ TEST(FinalizeTest, RequestersWaitingForATurnAreShutDown) {
         ThreadState* const thread = NewThreadState(interpreter);
         ASSERT_TRUE(Attach(*thread));
         meet.arrive_and_wait();
-        while (StopTheWorld(*thread, w == 0 ? StopScope::kRuntime
-                                            : StopScope::kInterpreter)) {
+        while (StopTheWorld(*thread, w == 0 ? StopScope::kRuntime : StopScope::kInterpreter)) {
           StartTheWorld(*thread);
         }
         EXPECT_EQ(CurrentThreadState(), nullptr);

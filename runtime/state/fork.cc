@@ -19,40 +19,35 @@
 namespace rt {
 namespace {
 
-RuntimeImpl& RuntimeOf(const ThreadStateImpl& thread) {
-  return InterpreterOf(thread).runtime;
-}
+RuntimeImpl& RuntimeOf(const ThreadStateImpl& thread) { return InterpreterOf(thread).runtime; }
 
 // The mutexes of one interpreter, in the order of runtime/LOCK_ORDER.md.
-void LockInterpreter(InterpreterImpl& interpreter)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void LockInterpreter(InterpreterImpl& interpreter) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ObjectSpaceBeforeFork(interpreter.space);
   interpreter.space.qsbr.BeforeFork();
   interpreter.space.bundle_pool.BeforeFork();
   interpreter.space.delayed_free.BeforeFork();
 }
 
-void UnlockInterpreter(InterpreterImpl& interpreter)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void UnlockInterpreter(InterpreterImpl& interpreter) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   interpreter.space.delayed_free.AfterForkParent();
   interpreter.space.bundle_pool.AfterForkParent();
   interpreter.space.qsbr.AfterForkParent();
   ObjectSpaceAfterForkParent(interpreter.space);
 }
 
-void RenewInterpreter(InterpreterImpl& interpreter, QsbrSlot* survivor)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void RenewInterpreter(InterpreterImpl& interpreter,
+                      QsbrSlot* survivor) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   interpreter.space.delayed_free.AfterForkChild();
   interpreter.space.bundle_pool.AfterForkChild();
   interpreter.space.qsbr.AfterForkChild(survivor);
   ObjectSpaceAfterForkChild(interpreter.space);
 }
 
-void RenewMutexes(RuntimeImpl& runtime, ThreadStateImpl& caller)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void RenewMutexes(RuntimeImpl& runtime, ThreadStateImpl& caller) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ParkingLot::AfterForkChild();
-  for (InterpreterImpl* interpreter = runtime.interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (InterpreterImpl* interpreter = runtime.interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     const bool home = interpreter == &InterpreterOf(caller);
     RenewInterpreter(*interpreter, home ? caller.qsbr_slot : nullptr);
   }
@@ -64,13 +59,12 @@ void RenewMutexes(RuntimeImpl& runtime, ThreadStateImpl& caller)
 // Marks every thread state but the caller's as dead: it is reaped below.
 void BuryLocked(RuntimeImpl& runtime, ThreadStateImpl& caller)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(runtime.threads_mutex) {
-  for (InterpreterImpl* interpreter = runtime.interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (InterpreterImpl* interpreter = runtime.interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     ShutDownOthersLocked(*interpreter, &caller);
     // relaxed: this is the only thread.
     interpreter->is_alone.store(true, std::memory_order_relaxed);
-    for (ThreadStateImpl* thread = interpreter->threads; thread != nullptr;
-         thread = thread->next) {
+    for (ThreadStateImpl* thread = interpreter->threads; thread != nullptr; thread = thread->next) {
       if (thread == &caller) continue;
       // Freed with every slot but the survivor's.
       thread->qsbr_slot = nullptr;
@@ -81,8 +75,8 @@ void BuryLocked(RuntimeImpl& runtime, ThreadStateImpl& caller)
 
 void ResumeThreads(RuntimeImpl& runtime) {
   MutexLock lock(runtime.threads_mutex);
-  for (InterpreterImpl* interpreter = runtime.interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (InterpreterImpl* interpreter = runtime.interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     // relaxed: this is the only thread; finalized ones stay as they are.
     if (interpreter->finalizing.load(std::memory_order_relaxed)) continue;
     interpreter->is_alone.store(false, std::memory_order_relaxed);
@@ -93,8 +87,7 @@ void ResumeThreads(RuntimeImpl& runtime) {
 
 bool BeforeFork(ThreadState& public_caller) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ThreadStateImpl& caller = ImplOf(public_caller);
-  RT_CHECK(CurrentThreadState() == &caller, "T2",
-           "fork by a thread state that is not current");
+  RT_CHECK(CurrentThreadState() == &caller, "T2", "fork by a thread state that is not current");
   RT_CHECK(caller.destroy_depth == 0, "T5", "fork within a destructor");
   RuntimeImpl& runtime = RuntimeOf(caller);
   if (!BeginStop(runtime, nullptr, caller)) return false;
@@ -102,21 +95,20 @@ bool BeforeFork(ThreadState& public_caller) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   runtime.lifecycle_mutex.Lock();
   runtime.threads_mutex.Lock();
   runtime.counter_region.BeforeFork();
-  for (InterpreterImpl* interpreter = runtime.interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (InterpreterImpl* interpreter = runtime.interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     LockInterpreter(*interpreter);
   }
   ParkingLot::BeforeFork();
   return true;
 }
 
-void AfterForkParent(ThreadState& public_caller)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+void AfterForkParent(ThreadState& public_caller) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ThreadStateImpl& caller = ImplOf(public_caller);
   RuntimeImpl& runtime = RuntimeOf(caller);
   ParkingLot::AfterForkParent();
-  for (InterpreterImpl* interpreter = runtime.interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (InterpreterImpl* interpreter = runtime.interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     UnlockInterpreter(*interpreter);
   }
   runtime.counter_region.AfterForkParent();

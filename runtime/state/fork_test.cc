@@ -22,12 +22,12 @@ namespace {
 constexpr int kForks = (kAddressSanitizer || kThreadSanitizer) ? 10 : 60;
 
 // In the child: ends the judgement with false.
-#define CHILD_EXPECT(condition)                                          \
-  do {                                                                   \
-    if (!(condition)) {                                                  \
-      fprintf(stderr, "child: line %d: %s\n", __LINE__, #condition);     \
-      return false;                                                      \
-    }                                                                    \
+#define CHILD_EXPECT(condition)                                      \
+  do {                                                               \
+    if (!(condition)) {                                              \
+      fprintf(stderr, "child: line %d: %s\n", __LINE__, #condition); \
+      return false;                                                  \
+    }                                                                \
   } while (false)
 
 // Forks; the child runs `judge` and exits with its verdict, the parent waits
@@ -41,8 +41,7 @@ void ExpectChild(ThreadState& thread, Judge&& judge) {
   int status = 0;
   ASSERT_EQ(waitpid(pid, &status, 0), pid);
   ASSERT_TRUE(Attach(thread));
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0)
-      << "status " << status;
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
 }
 
 // What every child must be able to do: use the runtime, start a thread, come
@@ -82,8 +81,7 @@ class Holders {
  public:
   static constexpr int kThreads = 4;
   static constexpr int kItems = 500;
-  static constexpr int64_t kHeldReferences =
-      kThreads * (kItems + 1) * RT_REFERENCE_TOTALS;
+  static constexpr int64_t kHeldReferences = kThreads * (kItems + 1) * RT_REFERENCE_TOTALS;
 
   explicit Holders(Interpreter& interpreter) : meet_(kThreads + 1) {
     for (int w = 0; w < kThreads; ++w) {
@@ -122,10 +120,8 @@ TEST_F(ForkTest, TotalsOfTheChildAreTheParentsAtTheFork) {
     ASSERT_TRUE(Attach(*main));
     for (int i = 0; i < kForks; ++i) {
       ExpectChild(*main, [&] {
-        CHILD_EXPECT(interpreter_.ReadReferenceTotal() ==
-                     Holders::kHeldReferences);
-        CHILD_EXPECT(runtime_->ReadReferenceTotal() ==
-                     Holders::kHeldReferences);
+        CHILD_EXPECT(interpreter_.ReadReferenceTotal() == Holders::kHeldReferences);
+        CHILD_EXPECT(runtime_->ReadReferenceTotal() == Holders::kHeldReferences);
         return UseRuntimeInChild(*main);
       });
     }
@@ -243,8 +239,8 @@ TEST_F(ForkTest, OtherInterpretersSurviveWithoutThreads) {
 // The parent counts on in memory that both see; the child repairs itself later.
 TEST_F(ForkTest, SharedCounterMemoryStaysTheParents) {
   const size_t bytes = (CounterRegion::BytesFor(8) + 4095) / 4096 * 4096;
-  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(memory, MAP_FAILED);
   RuntimeConfig config;
   config.counter_memory = memory;
@@ -262,8 +258,7 @@ TEST_F(ForkTest, SharedCounterMemoryStaysTheParents) {
       char byte;
       if (read(pipe_fds[0], &byte, 1) != 1) _exit(2);
       AfterForkChild(*main);
-      const bool exact =
-          interpreter.ReadReferenceTotal() == 21 * RT_REFERENCE_TOTALS;
+      const bool exact = interpreter.ReadReferenceTotal() == 21 * RT_REFERENCE_TOTALS;
       for (int i = 0; i < 100; ++i) (void)!NumberNew(*main, i);
       _exit(exact && UseRuntimeInChild(*main) ? 0 : 1);
     }
@@ -300,8 +295,7 @@ TEST_F(ForkTest, ChildrenForkToo) {
   ExpectChild(*main, [&] {
     const pid_t pid = Fork(*main);
     if (pid == 0) {
-      const bool exact =
-          interpreter_.ReadReferenceTotal() == 10 * RT_REFERENCE_TOTALS;
+      const bool exact = interpreter_.ReadReferenceTotal() == 10 * RT_REFERENCE_TOTALS;
       _exit(exact && UseRuntimeInChild(*main) ? 0 : 1);
     }
     int status = 1;
@@ -328,8 +322,7 @@ TEST_F(ForkTest, StormOfForksBesideChurn) {
         ScopedThreadState thread(interpreter_);
         for (int i = 0; i < 8; ++i) {
           List* const list = MakeList(*thread, 3);
-          EXPECT_TRUE(ListSet(*thread, board, (w + i) % kChurners,
-                              AsObject(list)));
+          EXPECT_TRUE(ListSet(*thread, board, (w + i) % kChurners, AsObject(list)));
           Decref(*thread, AsObject(list));
           Object* const found = ListGet(*thread, board, w);
           ASSERT_NE(found, nullptr);

@@ -57,8 +57,8 @@ bool IsAlone(void* context, void* thread) {
          IsWorldStoppedBy(ImplOfObjectThread(thread));
 }
 
-void WithWorldStopped(void* /*context*/, void* thread,
-                      void (*action)(void* argument), void* argument) {
+void WithWorldStopped(void* /*context*/, void* thread, void (*action)(void* argument),
+                      void* argument) {
   ObjectThread& object_thread = *static_cast<ObjectThread*>(thread);
   if (IsWorldStoppedBy(ImplOfObjectThread(thread))) {
     action(argument);
@@ -71,16 +71,15 @@ void WithWorldStopped(void* /*context*/, void* thread,
 
 void RequestProcessing(void* /*context*/, void* thread) {
   // relaxed: the thread itself, or it looks at its own queue.
-  static_cast<ObjectThread*>(thread)->eval_breaker.fetch_or(
-      kEvalBreakerDelayedFree, std::memory_order_relaxed);
+  static_cast<ObjectThread*>(thread)->eval_breaker.fetch_or(kEvalBreakerDelayedFree,
+                                                            std::memory_order_relaxed);
 }
 
 }  // namespace
 
 const QsbrSlot* CurrentSlotIn(void* interpreter) {
   const ThreadState* const thread = CurrentThreadState();
-  if (thread == nullptr ||
-      thread->interpreter != static_cast<InterpreterImpl*>(interpreter)) {
+  if (thread == nullptr || thread->interpreter != static_cast<InterpreterImpl*>(interpreter)) {
     return nullptr;
   }
   return thread->qsbr_slot;

@@ -22,8 +22,7 @@ Atomic<uint64_t> next_interpreter_id{1};
 
 // With checks on, the sequence wraps after 1000 advances, so that the wrap is
 // always tested. Odd.
-constexpr QsbrSequence kFirstSequence =
-    RT_CHECKS ? UINT64_MAX - 1998 : kQsbrFirstSequence;
+constexpr QsbrSequence kFirstSequence = RT_CHECKS ? UINT64_MAX - 1998 : kQsbrFirstSequence;
 static_assert(kFirstSequence % 2 == 1);
 
 void LinkInterpreter(RuntimeImpl& runtime, InterpreterImpl& interpreter) {
@@ -37,8 +36,7 @@ void LinkInterpreter(RuntimeImpl& runtime, InterpreterImpl& interpreter) {
 void UnlinkInterpreter(RuntimeImpl& runtime, InterpreterImpl& interpreter) {
   MutexLock lock(runtime.threads_mutex);
   RT_CHECK(interpreter.thread_count == 0, "P3",
-           "destroying an interpreter that has %zu thread states",
-           interpreter.thread_count);
+           "destroying an interpreter that has %zu thread states", interpreter.thread_count);
   if (interpreter.previous != nullptr) {
     interpreter.previous->next = interpreter.next;
   } else {
@@ -113,9 +111,7 @@ const InterpreterImpl& Interpreter::impl() const { return ImplOf(*this); }
 
 uint64_t Interpreter::id() const { return impl().id; }
 Runtime& Interpreter::runtime() const { return *impl().runtime.owner; }
-ObjectSpace& Interpreter::space() const {
-  return const_cast<InterpreterImpl&>(impl()).space;
-}
+ObjectSpace& Interpreter::space() const { return const_cast<InterpreterImpl&>(impl()).space; }
 bool Interpreter::is_finalizing() const {
   // relaxed: a hint; creation and attach decide under the mutex.
   return impl().finalizing.load(std::memory_order_relaxed);
@@ -125,12 +121,10 @@ Interpreter* Interpreter::Create(Runtime& public_runtime) {
   RuntimeImpl& runtime = *RuntimeImplOf(public_runtime);
   MutexLock lifecycle(runtime.lifecycle_mutex);
   if (!MayCreate(runtime)) return nullptr;
-  void* const memory =
-      RawAllocate(sizeof(InterpreterImpl), alignof(InterpreterImpl));
+  void* const memory = RawAllocate(sizeof(InterpreterImpl), alignof(InterpreterImpl));
   if (memory == nullptr) return nullptr;
   // relaxed: only has to be unique.
-  const uint64_t id =
-      next_interpreter_id.fetch_add(1, std::memory_order_relaxed);
+  const uint64_t id = next_interpreter_id.fetch_add(1, std::memory_order_relaxed);
   CounterSlot* const counters =
       runtime.counter_region.Acquire(CounterOwnerKind::kInterpreter, id, id);
   if (counters == nullptr) {
@@ -153,8 +147,7 @@ bool Interpreter::Finalize() {
   return done;
 }
 
-bool Interpreter::Destroy(Interpreter* public_interpreter,
-                          BalanceSnapshot* last) {
+bool Interpreter::Destroy(Interpreter* public_interpreter, BalanceSnapshot* last) {
   InterpreterImpl& interpreter = public_interpreter->impl();
   Seat seat;
   if (!seat.Take(interpreter, Admission::kFinalizer)) return false;

@@ -47,8 +47,7 @@ class Interpreter {
   // is of this interpreter) and gives all memory back, that of leaked objects
   // too. `last`, if not null, gets the balance at the very end. As Finalize();
   // returns false, having done nothing, when it does.
-  [[nodiscard]] static bool Destroy(Interpreter* interpreter,
-                                    BalanceSnapshot* last = nullptr);
+  [[nodiscard]] static bool Destroy(Interpreter* interpreter, BalanceSnapshot* last = nullptr);
 
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;

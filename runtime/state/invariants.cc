@@ -25,8 +25,7 @@ using ReferencesByType = std::array<int64_t, kReferenceTypeCount>;
 // 16: what stands before the header in the gc-pre heap.
 constexpr size_t kCollectablePrefixBytes = 16;
 
-bool AddReferencesOf(void* argument, HeapKind kind, void* block,
-                     size_t /*bytes*/) {
+bool AddReferencesOf(void* argument, HeapKind kind, void* block, size_t /*bytes*/) {
   if (kind == HeapKind::kMemory) return true;
   const char* address = static_cast<const char*>(block);
   if (kind == HeapKind::kCollectablePrefix) address += kCollectablePrefixBytes;
@@ -35,8 +34,8 @@ bool AddReferencesOf(void* argument, HeapKind kind, void* block,
   const uint8_t index = object->stat_index.load(std::memory_order_relaxed);
   if (index == kDeadStatIndex || IsImmortal(object)) return true;
   CheckObjectInvariantsWorldStopped(object);
-  RT_CHECK(index < kReferenceTypeCount, "INV-RT-1", "stat index %u of %p",
-           index, static_cast<const void*>(object));
+  RT_CHECK(index < kReferenceTypeCount, "INV-RT-1", "stat index %u of %p", index,
+           static_cast<const void*>(object));
   (*static_cast<ReferencesByType*>(argument))[index] += TrueCount(object);
   return true;
 }
@@ -46,30 +45,25 @@ void CheckThreadLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread,
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(interpreter.runtime.threads_mutex) {
   const ThreadStatus status = StatusOf(thread);
   if (&thread == &caller) {
-    RT_CHECK(status == ThreadStatus::kAttached, "INV-STW-1",
-             "the stopper is in state %u", static_cast<uint32_t>(status));
-  } else {
-    RT_CHECK(status != ThreadStatus::kAttached &&
-                 (!stopped || status != ThreadStatus::kDetached),
-             "INV-STW-1", "thread state %llu is in state %u",
-             static_cast<unsigned long long>(thread.id),
+    RT_CHECK(status == ThreadStatus::kAttached, "INV-STW-1", "the stopper is in state %u",
              static_cast<uint32_t>(status));
+  } else {
+    RT_CHECK(status != ThreadStatus::kAttached && (!stopped || status != ThreadStatus::kDetached),
+             "INV-STW-1", "thread state %llu is in state %u",
+             static_cast<unsigned long long>(thread.id), static_cast<uint32_t>(status));
   }
   RT_CHECK(thread.linked && &InterpreterOf(thread) == &interpreter, "INV-T-1",
-           "thread state %llu is in a foreign list",
-           static_cast<unsigned long long>(thread.id));
+           "thread state %llu is in a foreign list", static_cast<unsigned long long>(thread.id));
   const QsbrSlot* const slot = thread.qsbr_slot;
-  RT_CHECK(slot != nullptr && slot->owner_id == thread.id &&
-               slot->shared == &interpreter.space.qsbr,
-           "INV-Q-3", "the slot of thread state %llu is not its own",
-           static_cast<unsigned long long>(thread.id));
+  RT_CHECK(
+      slot != nullptr && slot->owner_id == thread.id && slot->shared == &interpreter.space.qsbr,
+      "INV-Q-3", "the slot of thread state %llu is not its own",
+      static_cast<unsigned long long>(thread.id));
   // relaxed: the world is stopped.
-  const bool reading =
-      slot->sequence.load(std::memory_order_relaxed) != kQsbrDetached;
+  const bool reading = slot->sequence.load(std::memory_order_relaxed) != kQsbrDetached;
   RT_CHECK(reading == (&thread == &caller), "INV-Q-2",
            "the slot of thread state %llu is%s attached",
-           static_cast<unsigned long long>(thread.id),
-           reading ? "" : " not");
+           static_cast<unsigned long long>(thread.id), reading ? "" : " not");
   RT_CHECK(!thread.bound || thread.merge_queue.thread == &thread, "INV-B-7",
            "a bound thread state is not in the merge table");
   if (thread.heaps != nullptr) {
@@ -84,62 +78,53 @@ void CheckThreadLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread,
 
 void CheckReferencesLocked(InterpreterImpl& interpreter)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(interpreter.runtime.threads_mutex) {
-#if RT_REFERENCE_TOTALS
+  if (RT_REFERENCE_TOTALS == 0) return;
   ReferencesByType found = {};
   CounterTotals counted;
   counted.Add(interpreter.counters->block);
-  for (ThreadStateImpl* thread = interpreter.threads; thread != nullptr;
-       thread = thread->next) {
+  for (ThreadStateImpl* thread = interpreter.threads; thread != nullptr; thread = thread->next) {
     counted.Add(*thread->counters);
     if (thread->heaps != nullptr) {
       thread->heaps->VisitBlocks(AddReferencesOf, &found);
     }
   }
-  interpreter.space.bundle_pool.VisitBlocksWorldStopped(AddReferencesOf,
-                                                        &found);
+  interpreter.space.bundle_pool.VisitBlocksWorldStopped(AddReferencesOf, &found);
   for (size_t type = 0; type < kReferenceTypeCount; ++type) {
     RT_CHECK(found[type] == counted.references[type], "INV-RT-1",
              "type %zu: objects hold %lld references, counted are %lld", type,
-             static_cast<long long>(found[type]),
-             static_cast<long long>(counted.references[type]));
+             static_cast<long long>(found[type]), static_cast<long long>(counted.references[type]));
   }
-#endif
 }
 
 // No thread state is half made and no interpreter half freed: slots and thread
 // states agree.
-void CheckInterpreter(InterpreterImpl& interpreter,
-                      const ThreadStateImpl& caller)
+void CheckInterpreter(InterpreterImpl& interpreter, const ThreadStateImpl& caller)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(interpreter.runtime.lifecycle_mutex) {
   ObjectSpace& space = interpreter.space;
   MutexLock lock(interpreter.runtime.threads_mutex);
-  const StopRequest* const request =
-      ActiveRequestLocked(interpreter.runtime, interpreter);
+  const StopRequest* const request = ActiveRequestLocked(interpreter.runtime, interpreter);
   if (request != nullptr) {
     // relaxed: the last answer was waited for.
-    RT_CHECK(request->countdown.load(std::memory_order_relaxed) == 0,
-             "INV-STW-2", "answers are missing in a stopped world");
+    RT_CHECK(request->countdown.load(std::memory_order_relaxed) == 0, "INV-STW-2",
+             "answers are missing in a stopped world");
   }
   size_t count = 0;
   uint64_t id_before = UINT64_MAX;
   const ThreadStateImpl* previous = nullptr;
-  for (ThreadStateImpl* thread = interpreter.threads; thread != nullptr;
-       thread = thread->next) {
+  for (ThreadStateImpl* thread = interpreter.threads; thread != nullptr; thread = thread->next) {
     // Ids are drawn and linked under one lock, so the newest stands first.
-    RT_CHECK(thread->previous == previous && thread->id < id_before,
-             "T1", "the list is broken at thread state %llu",
+    RT_CHECK(thread->previous == previous && thread->id < id_before, "T1",
+             "the list is broken at thread state %llu",
              static_cast<unsigned long long>(thread->id));
     previous = thread;
     id_before = thread->id;
     ++count;
     CheckThreadLocked(interpreter, *thread, caller, request != nullptr);
   }
-  RT_CHECK(count == interpreter.thread_count, "P1",
-           "%zu thread states, counted as %zu", count,
+  RT_CHECK(count == interpreter.thread_count, "P1", "%zu thread states, counted as %zu", count,
            interpreter.thread_count);
   RT_CHECK(space.qsbr.slots_in_use_count() == count, "INV-Q-2",
-           "%u slots in use for %zu thread states",
-           space.qsbr.slots_in_use_count(), count);
+           "%u slots in use for %zu thread states", space.qsbr.slots_in_use_count(), count);
   space.qsbr.CheckInvariantsWorldStopped();
   CheckMergeQueueInvariantsWorldStopped(space);
   CheckTypeInvariantsWorldStopped(space);
@@ -156,16 +141,14 @@ InterpreterImpl* FirstInterpreter(RuntimeImpl& runtime) {
 
 // The analysis cannot tell that each->runtime is `runtime`.
 void CheckScopeWorldStopped(RuntimeImpl& runtime, InterpreterImpl* interpreter,
-                            ThreadStateImpl& caller)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                            ThreadStateImpl& caller) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   if (interpreter != nullptr) {
     MutexLock lifecycle(interpreter->runtime.lifecycle_mutex);
     CheckInterpreter(*interpreter, caller);
     return;
   }
   MutexLock lifecycle(runtime.lifecycle_mutex);
-  for (InterpreterImpl* each = FirstInterpreter(runtime); each != nullptr;
-       each = each->next) {
+  for (InterpreterImpl* each = FirstInterpreter(runtime); each != nullptr; each = each->next) {
     CheckInterpreter(*each, caller);
   }
 }

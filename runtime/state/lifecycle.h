@@ -19,13 +19,11 @@ namespace rt {
 enum class Admission : uint8_t { kPublic, kFinalizer, kOnlyThread };
 
 // NewThreadState() with a choice.
-[[nodiscard]] ThreadStateImpl* CreateThreadState(InterpreterImpl& interpreter,
-                                                 Admission admission);
+[[nodiscard]] ThreadStateImpl* CreateThreadState(InterpreterImpl& interpreter, Admission admission);
 
 // Marks every thread state of `interpreter` but `keep` as shutting down. None
 // of them is attached: the world is stopped.
-void ShutDownOthersLocked(InterpreterImpl& interpreter,
-                          const ThreadStateImpl* keep);
+void ShutDownOthersLocked(InterpreterImpl& interpreter, const ThreadStateImpl* keep);
 
 // Clears and deletes, one by one, the thread states of the caller's interpreter
 // that are shutting down, and releases every delayed free. `caller` is attached

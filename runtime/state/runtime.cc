@@ -29,8 +29,8 @@ bool BeginFinalizing(RuntimeImpl& runtime, ThreadStateImpl* caller) {
   // relaxed, here and below: written and decided under the mutex.
   if (runtime.finalizing.load(std::memory_order_relaxed)) return false;
   runtime.finalizing.store(true, std::memory_order_relaxed);
-  for (InterpreterImpl* interpreter = runtime.interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (InterpreterImpl* interpreter = runtime.interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     interpreter->finalizing.store(true, std::memory_order_relaxed);
     ShutDownOthersLocked(*interpreter, caller);
     interpreter->is_alone.store(true, std::memory_order_relaxed);
@@ -41,8 +41,8 @@ bool BeginFinalizing(RuntimeImpl& runtime, ThreadStateImpl* caller) {
 
 void EndFinalizing(RuntimeImpl& runtime) {
   MutexLock lock(runtime.threads_mutex);
-  for (InterpreterImpl* interpreter = runtime.interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (InterpreterImpl* interpreter = runtime.interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     interpreter->finalized = true;
   }
 }
@@ -51,8 +51,7 @@ void EndFinalizing(RuntimeImpl& runtime) {
 
 RuntimeImpl::RuntimeImpl(const RuntimeConfig& runtime_config)
     : config(runtime_config),
-      counter_region(runtime_config.counter_memory,
-                     runtime_config.counter_memory_bytes) {}
+      counter_region(runtime_config.counter_memory, runtime_config.counter_memory_bytes) {}
 
 RuntimeImpl* RuntimeImplOf(const Runtime& runtime) { return runtime.impl_; }
 
@@ -79,8 +78,7 @@ Runtime::~Runtime() {
     RT_CHECK(Finalize(), "R1", "destroying a runtime that others finalize");
   }
   while (InterpreterImpl* const interpreter = AnyInterpreter(*impl_)) {
-    RT_CHECK(Interpreter::Destroy(interpreter), "R2",
-             "destroying a runtime that is in use");
+    RT_CHECK(Interpreter::Destroy(interpreter), "R2", "destroying a runtime that is in use");
   }
   std::destroy_at(impl_);
   RawFree(impl_);
@@ -90,8 +88,7 @@ bool Runtime::Finalize() {
   InterpreterImpl* home = AnyInterpreter(*impl_);
   if (home == nullptr) return BeginFinalizing(*impl_, nullptr);
   ThreadState* const current = CurrentThreadState();
-  if (current != nullptr &&
-      &ImplOf(*current->interpreter).runtime == impl_) {
+  if (current != nullptr && &ImplOf(*current->interpreter).runtime == impl_) {
     home = &ImplOf(*current->interpreter);
   }
   Seat seat;
@@ -127,11 +124,10 @@ size_t Runtime::interpreter_count() const {
   return impl_->interpreter_count;
 }
 
-void Runtime::VisitInterpreters(void (*visit)(const Interpreter&, void*),
-                                void* argument) const {
+void Runtime::VisitInterpreters(void (*visit)(const Interpreter&, void*), void* argument) const {
   MutexLock lock(impl_->threads_mutex);
-  for (const InterpreterImpl* interpreter = impl_->interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (const InterpreterImpl* interpreter = impl_->interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     visit(*interpreter, argument);
   }
 }
@@ -139,11 +135,11 @@ void Runtime::VisitInterpreters(void (*visit)(const Interpreter&, void*),
 int64_t Runtime::ReadReferenceTotal() const {
   MutexLock lock(impl_->threads_mutex);
   CounterTotals totals;
-  for (const InterpreterImpl* interpreter = impl_->interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (const InterpreterImpl* interpreter = impl_->interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     totals.Add(interpreter->counters->block);
-    for (const ThreadStateImpl* thread = interpreter->threads;
-         thread != nullptr; thread = thread->next) {
+    for (const ThreadStateImpl* thread = interpreter->threads; thread != nullptr;
+         thread = thread->next) {
       totals.Add(*thread->counters);
     }
   }

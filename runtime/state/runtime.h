@@ -41,8 +41,7 @@ struct RuntimeConfig {
 class Runtime {
  public:
   // Returns null when memory ran out. Has one interpreter from the start.
-  [[nodiscard]] static std::unique_ptr<Runtime> Create(
-      const RuntimeConfig& config = {});
+  [[nodiscard]] static std::unique_ptr<Runtime> Create(const RuntimeConfig& config = {});
   // Finalizes if need be and destroys every interpreter. No thread may use the
   // runtime any more; thread states not yet released stay valid for that.
   ~Runtime();
@@ -61,8 +60,7 @@ class Runtime {
   // Calls `visit` for every interpreter. The lock of the list is held: `visit`
   // must not create, destroy or stop anything, nor call a function of this
   // header or interpreter.h but id().
-  void VisitInterpreters(void (*visit)(const Interpreter&, void*),
-                         void* argument) const;
+  void VisitInterpreters(void (*visit)(const Interpreter&, void*), void* argument) const;
   // The sum of the reference totals of all interpreters, live.
   int64_t ReadReferenceTotal() const;
 

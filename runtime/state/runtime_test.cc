@@ -107,8 +107,8 @@ TEST(RuntimeTest, ThreadStatesAreLimited) {
 
 TEST(RuntimeTest, CountsInTheMemoryItWasGiven) {
   const size_t bytes = (CounterRegion::BytesFor(3) + 4095) / 4096 * 4096;
-  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  void* const memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(memory, MAP_FAILED);
   {
     RuntimeConfig config;
@@ -138,12 +138,10 @@ TEST(RuntimeTest, LiveReadingsSumToTheTotal) {
   ThreadReading readings[4];
   ASSERT_EQ(interpreter.ReadThreads(readings), 1u);
   EXPECT_EQ(readings[0].id, thread->id);
-  EXPECT_EQ(readings[0].status,
-            static_cast<uint32_t>(ThreadStatus::kAttached));
+  EXPECT_EQ(readings[0].status, static_cast<uint32_t>(ThreadStatus::kAttached));
 #if RT_REFERENCE_TOTALS
   EXPECT_EQ(readings[0].reference_total, 11);
-  EXPECT_EQ(interpreter.ReadReferenceTotal(), 12)
-      << "the other thread's count outlives it";
+  EXPECT_EQ(interpreter.ReadReferenceTotal(), 12) << "the other thread's count outlives it";
 #endif
   Decref(*thread, AsObject(list));
   Decref(*thread, AsObject(list));

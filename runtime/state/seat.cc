@@ -8,11 +8,10 @@ namespace rt {
 namespace {
 
 // An interpreter other than `home` that has thread states to reap, or null.
-InterpreterImpl* FindUnreaped(RuntimeImpl& runtime,
-                              const InterpreterImpl& home) {
+InterpreterImpl* FindUnreaped(RuntimeImpl& runtime, const InterpreterImpl& home) {
   MutexLock lock(runtime.threads_mutex);
-  for (InterpreterImpl* interpreter = runtime.interpreters;
-       interpreter != nullptr; interpreter = interpreter->next) {
+  for (InterpreterImpl* interpreter = runtime.interpreters; interpreter != nullptr;
+       interpreter = interpreter->next) {
     if (interpreter != &home && interpreter->thread_count != 0) {
       return interpreter;
     }
@@ -71,8 +70,7 @@ void ReapOtherInterpreters(ThreadStateImpl& caller) {
     ReapThreadStates(seat.thread());
     seat.GiveBack();
     seat.Return();
-    RT_CHECK(CurrentThreadState() == &caller, "P3",
-             "the only thread left was shut down");
+    RT_CHECK(CurrentThreadState() == &caller, "P3", "the only thread left was shut down");
   }
 }
 

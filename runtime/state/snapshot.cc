@@ -20,8 +20,7 @@ namespace {
 // the bound is for those that never do.
 constexpr int kQuiesceRoundLimit = 16;
 
-void AddUsage(const HeapBundleUsage& usage, HeapUsage* holder,
-              BalanceSnapshot* out) {
+void AddUsage(const HeapBundleUsage& usage, HeapUsage* holder, BalanceSnapshot* out) {
   for (int kind = 0; kind < kHeapKindCount; ++kind) {
     out->heaps[static_cast<size_t>(kind)] += usage.heap[kind];
     *holder += usage.heap[kind];
@@ -61,21 +60,17 @@ void TakeSnapshot(InterpreterImpl& interpreter, const ThreadStateImpl* caller,
        thread = thread->next) {
     if (thread->heaps != nullptr) {
       AddUsage(thread->heaps->CountBlocks(),
-               thread == caller ? &out->caller_usage
-                                : &out->other_threads_usage,
-               out);
+               thread == caller ? &out->caller_usage : &out->other_threads_usage, out);
     }
     out->freelist_object_count += FreelistObjectCount(*thread);
     AddPending(thread->delayed_free.pending(), out);
   }
-  AddUsage(space.bundle_pool.CountBlocksWorldStopped(), &out->parked_usage,
-           out);
+  AddUsage(space.bundle_pool.CountBlocksWorldStopped(), &out->parked_usage, out);
   AddPending(space.delayed_free.pending(), out);
   out->parked_bundle_count = space.bundle_pool.parked_count();
   out->thread_state_count = static_cast<int64_t>(interpreter.thread_count);
   out->qsbr_slot_count = space.qsbr.slots_in_use_count();
-  out->queued_object_count =
-      static_cast<int64_t>(QueuedObjectCountWorldStopped(space));
+  out->queued_object_count = static_cast<int64_t>(QueuedObjectCountWorldStopped(space));
   out->write_sequence = space.qsbr.write_sequence();
   out->read_sequence = space.qsbr.read_sequence();
 }
@@ -89,8 +84,7 @@ bool Interpreter::Snapshot(ThreadState& caller, BalanceSnapshot* out) {
   return true;
 }
 
-void Interpreter::SnapshotWorldStopped(ThreadState& caller,
-                                       BalanceSnapshot* out) {
+void Interpreter::SnapshotWorldStopped(ThreadState& caller, BalanceSnapshot* out) {
   TakeSnapshot(impl(), &ImplOf(caller), out);
 }
 
@@ -104,8 +98,7 @@ bool Interpreter::Quiesce(ThreadState& caller) {
     MergeAllQueuesWorldStopped(thread);
     {
       MutexLock lock(interpreter.runtime.threads_mutex);
-      for (ThreadStateImpl* other = interpreter.threads; other != nullptr;
-           other = other->next) {
+      for (ThreadStateImpl* other = interpreter.threads; other != nullptr; other = other->next) {
         other->delayed_free.HandOver();
       }
     }
@@ -139,8 +132,8 @@ size_t Interpreter::ReadThreads(absl::Span<ThreadReading> out) const {
   const InterpreterImpl& interpreter = impl();
   MutexLock lock(interpreter.runtime.threads_mutex);
   size_t index = 0;
-  for (const ThreadStateImpl* thread = interpreter.threads;
-       thread != nullptr && index < out.size(); thread = thread->next) {
+  for (const ThreadStateImpl* thread = interpreter.threads; thread != nullptr && index < out.size();
+       thread = thread->next) {
     ThreadReading& reading = out[index++];
     reading.id = thread->id;
     reading.status = static_cast<uint32_t>(StatusOf(*thread));

@@ -32,17 +32,14 @@ TEST_F(SnapshotTest, TellsWhoHoldsWhat) {
   // At rest, so that arrays the lists have outgrown are gone. Each list is a
   // block, its array another, each number one.
   BalanceSnapshot snapshot = RestingBalance(*main);
-  EXPECT_EQ(snapshot.caller_usage.block_count -
-                snapshot.freelist_object_count -
-                start.LiveBlockCount(),
-            12);
+  EXPECT_EQ(
+      snapshot.caller_usage.block_count - snapshot.freelist_object_count - start.LiveBlockCount(),
+      12);
   EXPECT_EQ(snapshot.other_threads_usage.block_count, 22);
   EXPECT_EQ(snapshot.thread_state_count, 2);
   EXPECT_EQ(snapshot.reference_total, 32 * RT_REFERENCE_TOTALS);
-  EXPECT_EQ(snapshot.references_by_type[kStatIndexNumber],
-            30 * RT_REFERENCE_TOTALS);
-  EXPECT_EQ(snapshot.references_by_type[kStatIndexList],
-            2 * RT_REFERENCE_TOTALS);
+  EXPECT_EQ(snapshot.references_by_type[kStatIndexNumber], 30 * RT_REFERENCE_TOTALS);
+  EXPECT_EQ(snapshot.references_by_type[kStatIndexList], 2 * RT_REFERENCE_TOTALS);
   ClearThreadState(*main, *other);
   DeleteThreadState(*main, *other);
   ReleaseThreadState(other);
@@ -96,8 +93,7 @@ TEST_F(SnapshotTest, ClosedScenariosEndWhereTheyBegan) {
         ScopedThreadState thread(interpreter_);
         for (int i = 0; i < 200; ++i) {
           Object* const item =
-              i % 3 == 0 ? AsObject(MakeList(*thread, i % 7))
-                         : AsObject(NumberNew(*thread, i));
+              i % 3 == 0 ? AsObject(MakeList(*thread, i % 7)) : AsObject(NumberNew(*thread, i));
           EXPECT_TRUE(ListSet(*thread, board, (i * 7 + w) % 16, item));
           Decref(*thread, item);
           Object* const found = ListGet(*thread, board, (i + w) % 16);

@@ -53,8 +53,7 @@ inline BalanceSnapshot RestingBalance(ThreadState& thread) {
 }
 
 // What must be back at its start after a closed scenario.
-inline void ExpectSameBalance(const BalanceSnapshot& start,
-                              const BalanceSnapshot& end) {
+inline void ExpectSameBalance(const BalanceSnapshot& start, const BalanceSnapshot& end) {
   EXPECT_EQ(start.reference_total, end.reference_total);
   EXPECT_EQ(start.references_by_type, end.references_by_type);
   EXPECT_EQ(start.LiveBlockCount(), end.LiveBlockCount());

@@ -29,8 +29,7 @@ StopRequest& RequestOf(RuntimeImpl& runtime, InterpreterImpl* interpreter)
 
 // Waits for the turn to stop. Returns false, without a turn, when `caller` was
 // shut down; the runtime may be gone by then.
-bool TakeTurn(RuntimeImpl& runtime, InterpreterImpl* interpreter,
-              ThreadStateImpl& caller) {
+bool TakeTurn(RuntimeImpl& runtime, InterpreterImpl* interpreter, ThreadStateImpl& caller) {
   StopTicket& ticket = caller.ticket;
   ticket.turn = TurnOf(interpreter);
   ticket.group = caller.interpreter;
@@ -74,8 +73,7 @@ void WaitForCountdown(StopRequest& request) {
 
 }  // namespace
 
-StopRequest* ActiveRequestLocked(RuntimeImpl& runtime,
-                                 InterpreterImpl& interpreter) {
+StopRequest* ActiveRequestLocked(RuntimeImpl& runtime, InterpreterImpl& interpreter) {
   if (runtime.stop.requested) return &runtime.stop;
   return interpreter.stop.requested ? &interpreter.stop : nullptr;
 }
@@ -84,17 +82,15 @@ void CountDownLocked(RuntimeImpl& runtime, InterpreterImpl& interpreter) {
   StopRequest* const request = ActiveRequestLocked(runtime, interpreter);
   RT_CHECK(request != nullptr, "INV-STW-2", "an answer to no stop");
   // (T10) acq_rel decrement, synchronizes with (T7) in WaitForCountdown().
-  const uint32_t left =
-      request->countdown.fetch_sub(1, std::memory_order_acq_rel);
+  const uint32_t left = request->countdown.fetch_sub(1, std::memory_order_acq_rel);
   RT_CHECK(left != 0, "INV-STW-2", "one answer too many");
   if (left == 1) FutexWake(&request->countdown, 1);
 }
 
-bool BeginStop(RuntimeImpl& runtime, InterpreterImpl* interpreter,
-               ThreadStateImpl& caller) {
-  const int64_t begin_ns = MonotonicNanoseconds();
+bool BeginStop(RuntimeImpl& runtime, InterpreterImpl* interpreter, ThreadStateImpl& caller) {
   if (!TakeTurn(runtime, interpreter, caller)) return false;
   StopRequest* request = nullptr;
+  uint32_t count = 0;
   {
     MutexLock lock(runtime.threads_mutex);
     request = &RequestOf(runtime, interpreter);
@@ -102,21 +98,23 @@ bool BeginStop(RuntimeImpl& runtime, InterpreterImpl* interpreter,
     request->requested = true;
     request->requester = &caller;
     ++request->stop_count;
-    uint32_t count = 0;
     ForEachThreadLocked(runtime, interpreter, [&](ThreadStateImpl& thread) {
       if (&thread != &caller && RequestSuspensionLocked(thread)) ++count;
     });
     // relaxed: nobody answers before the mutex is free.
     request->countdown.store(count, std::memory_order_relaxed);
   }
-  WaitForCountdown(*request);
-  // relaxed: read by the caller, or as a hint.
-  request->world_stopped.store(true, std::memory_order_relaxed);
-  (interpreter == nullptr ? caller.stopped_runtime
-                          : caller.stopped_interpreter) = true;
-  request->stopped_ns = MonotonicNanoseconds();
+  // Time is kept only where somebody had to stop: reading the clock costs more
+  // than all the rest of a stop that meets nobody.
+  request->stopped_ns = 0;
+  if (count != 0) {
+    const int64_t begin_ns = MonotonicNanoseconds();
+    WaitForCountdown(*request);
+    request->stopped_ns = MonotonicNanoseconds();
+    caller.counters->Add(Counter::kStopWaitNs, request->stopped_ns - begin_ns);
+  }
+  (interpreter == nullptr ? caller.stopped_runtime : caller.stopped_interpreter) = true;
   caller.counters->Add(Counter::kStops);
-  caller.counters->Add(Counter::kStopWaitNs, request->stopped_ns - begin_ns);
   const uint32_t every = runtime.config.check_every_stop_count;
   if (every != 0 && request->stop_count % every == 0) {
     CheckScopeWorldStopped(runtime, interpreter, caller);
@@ -124,21 +122,20 @@ bool BeginStop(RuntimeImpl& runtime, InterpreterImpl* interpreter,
   return true;
 }
 
-void EndStop(RuntimeImpl& runtime, InterpreterImpl* interpreter,
-             ThreadStateImpl& caller) {
+void EndStop(RuntimeImpl& runtime, InterpreterImpl* interpreter, ThreadStateImpl& caller) {
   MutexLock lock(runtime.threads_mutex);
   StopRequest& request = RequestOf(runtime, interpreter);
-  // relaxed: the threads are resumed after it, with release.
+  // relaxed: the last answer was waited for.
   RT_CHECK(request.requested && request.requester == &caller &&
                request.countdown.load(std::memory_order_relaxed) == 0,
            "INV-STW-2", "start of a world that the caller did not stop");
   request.requested = false;
   request.requester = nullptr;
-  request.world_stopped.store(false, std::memory_order_relaxed);
   caller.stopped_runtime = false;
   caller.stopped_interpreter = false;
-  caller.counters->Add(Counter::kStoppedNs,
-                       MonotonicNanoseconds() - request.stopped_ns);
+  if (request.stopped_ns != 0) {
+    caller.counters->Add(Counter::kStoppedNs, MonotonicNanoseconds() - request.stopped_ns);
+  }
   ForEachThreadLocked(runtime, interpreter, [&](ThreadStateImpl& thread) {
     if (&thread != &caller) ResumeLocked(thread);
   });
@@ -147,14 +144,11 @@ void EndStop(RuntimeImpl& runtime, InterpreterImpl* interpreter,
 
 bool StopTheWorld(ThreadState& caller, StopScope scope) {
   ThreadStateImpl& thread = ImplOf(caller);
-  RT_CHECK(CurrentThreadState() == &caller, "T2",
-           "stop by a thread state that is not current");
+  RT_CHECK(CurrentThreadState() == &caller, "T2", "stop by a thread state that is not current");
   RT_CHECK(thread.destroy_depth == 0, "T5", "stop within a destructor");
-  RT_CHECK(!thread.stopped_interpreter && !thread.stopped_runtime, "SQ1",
-           "a stop within a stop");
+  RT_CHECK(!thread.stopped_interpreter && !thread.stopped_runtime, "SQ1", "a stop within a stop");
   InterpreterImpl& interpreter = InterpreterOf(thread);
-  return BeginStop(interpreter.runtime,
-                   scope == StopScope::kInterpreter ? &interpreter : nullptr,
+  return BeginStop(interpreter.runtime, scope == StopScope::kInterpreter ? &interpreter : nullptr,
                    thread);
 }
 
@@ -163,8 +157,7 @@ void StartTheWorld(ThreadState& caller) {
   RT_CHECK(thread.stopped_interpreter || thread.stopped_runtime, "INV-STW-2",
            "start without a stop");
   InterpreterImpl& interpreter = InterpreterOf(thread);
-  EndStop(interpreter.runtime,
-          thread.stopped_runtime ? nullptr : &interpreter, thread);
+  EndStop(interpreter.runtime, thread.stopped_runtime ? nullptr : &interpreter, thread);
 }
 
 bool IsWorldStoppedBy(const ThreadState& thread) {

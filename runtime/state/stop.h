@@ -17,23 +17,19 @@ namespace rt {
 // runtime may then be gone.
 [[nodiscard]] bool BeginStop(RuntimeImpl& runtime, InterpreterImpl* interpreter,
                              ThreadStateImpl& caller);
-void EndStop(RuntimeImpl& runtime, InterpreterImpl* interpreter,
-             ThreadStateImpl& caller);
+void EndStop(RuntimeImpl& runtime, InterpreterImpl* interpreter, ThreadStateImpl& caller);
 
 // The stop that `interpreter` has to answer, or null.
-StopRequest* ActiveRequestLocked(RuntimeImpl& runtime,
-                                 InterpreterImpl& interpreter)
+StopRequest* ActiveRequestLocked(RuntimeImpl& runtime, InterpreterImpl& interpreter)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(runtime.threads_mutex);
 
 // Calls `visit(thread)` for every thread state in scope (null: the runtime).
 template <typename Visit>
-void ForEachThreadLocked(RuntimeImpl& runtime, InterpreterImpl* scope,
-                         Visit&& visit)
+void ForEachThreadLocked(RuntimeImpl& runtime, InterpreterImpl* scope, Visit&& visit)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(runtime.threads_mutex) {
   InterpreterImpl* interpreter = scope != nullptr ? scope : runtime.interpreters;
   while (interpreter != nullptr) {
-    for (ThreadStateImpl* thread = interpreter->threads; thread != nullptr;
-         thread = thread->next) {
+    for (ThreadStateImpl* thread = interpreter->threads; thread != nullptr; thread = thread->next) {
       visit(*thread);
     }
     interpreter = scope != nullptr ? nullptr : interpreter->next;

@@ -8,11 +8,12 @@
 namespace rt {
 namespace {
 
-void Answer(StopTicket& ticket, StopTicket::Status status) {
+void Answer(StopTicket& ticket, StopTicket::Status status, bool may_sleep) {
   // (SQ1) release store, synchronizes with the acquire load (SQ2) in Wait(): the
   //       waiter sees what the last owner of the turn did.
   ticket.status.store(status, std::memory_order_release);
-  FutexWake(&ticket.status, 1);
+  // Whoever enters does not sleep yet: no call of the system.
+  if (may_sleep) FutexWake(&ticket.status, 1);
 }
 
 }  // namespace
@@ -25,7 +26,7 @@ void StopQueue::EnterLocked(StopTicket& ticket) {
     tail_->next = &ticket;
   }
   tail_ = &ticket;
-  GrantLocked();
+  GrantLocked(&ticket);
 }
 
 void StopQueue::LeaveLocked(StopTurn* turn) {
@@ -38,12 +39,12 @@ void StopQueue::LeaveLocked(StopTurn* turn) {
     turn->taken = false;
     --interpreter_turn_count_;
   }
-  GrantLocked();
+  GrantLocked(nullptr);
 }
 
 // In order of arrival; a ticket for the runtime that cannot be granted holds up
 // everybody behind it (SQ2).
-void StopQueue::GrantLocked() {
+void StopQueue::GrantLocked(const StopTicket* entering) {
   StopTicket** link = &head_;
   StopTicket* last_kept = nullptr;
   while (*link != nullptr && !runtime_turn_taken_) {
@@ -61,7 +62,7 @@ void StopQueue::GrantLocked() {
     }
     *link = ticket->next;
     if (tail_ == ticket) tail_ = last_kept;
-    Answer(*ticket, StopTicket::kGranted);
+    Answer(*ticket, StopTicket::kGranted, ticket != entering);
   }
 }
 
@@ -77,9 +78,9 @@ void StopQueue::RefuseWaitingLocked(const void* group) {
     }
     *link = ticket->next;
     if (tail_ == ticket) tail_ = last_kept;
-    Answer(*ticket, StopTicket::kRefused);
+    Answer(*ticket, StopTicket::kRefused, /*may_sleep=*/true);
   }
-  GrantLocked();
+  GrantLocked(nullptr);
 }
 
 void StopQueue::AfterForkChild() {

@@ -62,7 +62,8 @@ class StopQueue {
   static bool Wait(StopTicket& ticket);
 
  private:
-  void GrantLocked();
+  // `entering`, or null, belongs to the caller, who does not sleep.
+  void GrantLocked(const StopTicket* entering);
 
   StopTicket* head_ = nullptr;
   StopTicket* tail_ = nullptr;

@@ -9,8 +9,7 @@ namespace {
 
 // No mutex: these tests use the queue from one thread, but for the wait.
 StopTicket::Status StatusOf(const StopTicket& ticket) {
-  return static_cast<StopTicket::Status>(
-      ticket.status.load(std::memory_order_acquire));
+  return static_cast<StopTicket::Status>(ticket.status.load(std::memory_order_acquire));
 }
 
 TEST(StopQueueTest, GrantsTurnsOfDifferentInterpretersAtOnce) {
@@ -36,8 +35,7 @@ TEST(StopQueueTest, GrantsTheTurnOfOneInterpreterInOrder) {
   }
   for (int i = 0; i < 3; ++i) {
     for (int j = 0; j < 3; ++j) {
-      EXPECT_EQ(StatusOf(tickets[j]),
-                j <= i ? StopTicket::kGranted : StopTicket::kWaiting);
+      EXPECT_EQ(StatusOf(tickets[j]), j <= i ? StopTicket::kGranted : StopTicket::kWaiting);
     }
     queue.LeaveLocked(&turn);
   }

@@ -106,8 +106,7 @@ TEST_F(StopTheWorldTest, BackToBackStopsDoNotStarveWaitingThreads) {
     ASSERT_EQ(interpreter_.ReadThreads(readings), kThreads + 1u);
     int waiting_count = 0;
     for (const ThreadReading& reading : readings) {
-      waiting_count += reading.status ==
-                       static_cast<uint32_t>(ThreadStatus::kSuspendedWaiting);
+      waiting_count += reading.status == static_cast<uint32_t>(ThreadStatus::kSuspendedWaiting);
     }
     all_waited = waiting_count == kThreads;
     waits_count += all_waited;
@@ -166,9 +165,8 @@ TEST_F(StopTheWorldTest, ChurnBesideStopsOfSeveralRequesters) {
         Detach(*thread);
         ASSERT_TRUE(Attach(*thread));
         if (round % kThreads != w) continue;
-        ASSERT_TRUE(StopTheWorld(*thread, round % 3 == 0
-                                              ? StopScope::kRuntime
-                                              : StopScope::kInterpreter));
+        ASSERT_TRUE(
+            StopTheWorld(*thread, round % 3 == 0 ? StopScope::kRuntime : StopScope::kInterpreter));
         ++stopped.value;
         StartTheWorld(*thread);
       }

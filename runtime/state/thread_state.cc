@@ -44,19 +44,16 @@ bool EquipThreadState(InterpreterImpl& interpreter, ThreadStateImpl& thread) {
   thread.qsbr_slot = space.qsbr.Reserve(thread.id);
   if (thread.qsbr_slot == nullptr) return false;
   if (FaultPoint("state.acquire_counters")) return false;
-  thread.counter_slot = interpreter.runtime.counter_region.Acquire(
-      CounterOwnerKind::kThreadState, thread.id, interpreter.id);
+  thread.counter_slot = interpreter.runtime.counter_region.Acquire(CounterOwnerKind::kThreadState,
+                                                                   thread.id, interpreter.id);
   if (thread.counter_slot == nullptr) return false;
   thread.counters = &thread.counter_slot->block;
   bool adopted = false;
   if (FaultPoint("state.adopt_bundle")) return false;
-  thread.heaps = space.bundle_pool.Adopt(
-      thread.id, interpreter.page_hold.hold(), &adopted);
+  thread.heaps = space.bundle_pool.Adopt(thread.id, interpreter.page_hold.hold(), &adopted);
   if (thread.heaps == nullptr) return false;
-  thread.counters->Add(adopted ? Counter::kHeapBundlesAdopted
-                               : Counter::kHeapBundlesCreated);
-  thread.delayed_free.Init(&space.delayed_free,
-                           static_cast<ObjectThread*>(&thread));
+  thread.counters->Add(adopted ? Counter::kHeapBundlesAdopted : Counter::kHeapBundlesCreated);
+  thread.delayed_free.Init(&space.delayed_free, static_cast<ObjectThread*>(&thread));
   return true;
 }
 
@@ -64,20 +61,17 @@ bool IsAdmittedLocked(const InterpreterImpl& interpreter, Admission admission)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(interpreter.runtime.threads_mutex) {
   if (admission == Admission::kOnlyThread) return true;
   // relaxed: written under the mutex.
-  const bool finalizing =
-      interpreter.finalizing.load(std::memory_order_relaxed);
+  const bool finalizing = interpreter.finalizing.load(std::memory_order_relaxed);
   if (admission == Admission::kFinalizer) {
     return !finalizing || interpreter.finalized;
   }
   const size_t limit = interpreter.runtime.config.max_thread_state_count;
-  return !finalizing &&
-         (limit == 0 || interpreter.runtime.thread_count < limit);
+  return !finalizing && (limit == 0 || interpreter.runtime.thread_count < limit);
 }
 
 void LinkLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(interpreter.runtime.threads_mutex) {
-  const StopRequest* const request =
-      ActiveRequestLocked(interpreter.runtime, interpreter);
+  const StopRequest* const request = ActiveRequestLocked(interpreter.runtime, interpreter);
   // relaxed: published by the mutex. Born suspended if a stop is on: it is not
   // counted, and the start of the world lets it go.
   thread.state.store(request != nullptr ? kSuspendedWord : kDetachedWord,
@@ -108,8 +102,7 @@ void UnlinkLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread)
 
 }  // namespace
 
-ThreadStateImpl* CreateThreadState(InterpreterImpl& interpreter,
-                                   Admission admission) {
+ThreadStateImpl* CreateThreadState(InterpreterImpl& interpreter, Admission admission) {
   RuntimeImpl& runtime = interpreter.runtime;
   // Held until the end, so that no fork copies a half made thread state.
   MutexLock lifecycle(runtime.lifecycle_mutex);
@@ -117,8 +110,7 @@ ThreadStateImpl* CreateThreadState(InterpreterImpl& interpreter,
     MutexLock lock(interpreter.runtime.threads_mutex);
     if (!IsAdmittedLocked(interpreter, admission)) return nullptr;
   }
-  void* const memory =
-      RawAllocate(sizeof(ThreadStateImpl), alignof(ThreadStateImpl));
+  void* const memory = RawAllocate(sizeof(ThreadStateImpl), alignof(ThreadStateImpl));
   if (memory == nullptr) return nullptr;
   auto* const thread = new (memory) ThreadStateImpl;
   if (!EquipThreadState(interpreter, *thread)) {
@@ -144,9 +136,8 @@ ThreadState* NewThreadState(Interpreter& interpreter) {
 void ClearThreadState(ThreadState& public_caller, ThreadState& public_victim) {
   ThreadStateImpl& caller = ImplOf(public_caller);
   ThreadStateImpl& victim = ImplOf(public_victim);
-  RT_CHECK(CurrentThreadState() == &caller &&
-               caller.interpreter == victim.interpreter,
-           "INV-CLR-1", "clear by a thread that is not of the interpreter");
+  RT_CHECK(CurrentThreadState() == &caller && caller.interpreter == victim.interpreter, "INV-CLR-1",
+           "clear by a thread that is not of the interpreter");
   InterpreterImpl& interpreter = InterpreterOf(victim);
   if (&victim != &caller) {
     MutexLock lock(interpreter.runtime.threads_mutex);
@@ -184,9 +175,8 @@ void DeleteThreadState(ThreadState& public_caller, ThreadState& public_victim) {
   ThreadStateImpl& caller = ImplOf(public_caller);
   ThreadStateImpl& victim = ImplOf(public_victim);
   const bool self = &caller == &victim;
-  RT_CHECK(CurrentThreadState() == &caller &&
-               caller.interpreter == victim.interpreter,
-           "INV-DEL-1", "delete by a thread that is not of the interpreter");
+  RT_CHECK(CurrentThreadState() == &caller && caller.interpreter == victim.interpreter, "INV-DEL-1",
+           "delete by a thread that is not of the interpreter");
   RT_CHECK(victim.clear_step == ClearStep::kHeapsParked, "INV-CLR-1",
            "delete of a thread state that was not cleared");
   InterpreterImpl& interpreter = InterpreterOf(victim);
@@ -198,14 +188,12 @@ void DeleteThreadState(ThreadState& public_caller, ThreadState& public_victim) {
       MutexLock lock(interpreter.runtime.threads_mutex);
       // Attached until here (INV-DEL-1): a stop counts on its answer.
       // relaxed: stops set the flag under the mutex.
-      if (self && (victim.state.load(std::memory_order_relaxed) &
-                   kStopRequestedFlag) != 0) {
+      if (self && (victim.state.load(std::memory_order_relaxed) & kStopRequestedFlag) != 0) {
         CountDownLocked(interpreter.runtime, interpreter);
       }
       UnlinkLocked(interpreter, victim);
       // INV-T-2: what it counted stays, under the lock that guards the walk.
-      runtime.counter_region.FoldAndRelease(victim.counter_slot,
-                                            interpreter.counters);
+      runtime.counter_region.FoldAndRelease(victim.counter_slot, interpreter.counters);
       victim.counter_slot = nullptr;
       victim.counters = nullptr;
     }
@@ -230,8 +218,7 @@ void ReleaseThreadState(ThreadState* thread) {
 void DropParty(ThreadStateImpl* thread) {
   // (T11) acq_rel decrement, synchronizes with itself: the last party frees what
   //       the other has written.
-  const uint32_t before =
-      thread->party_count.fetch_sub(1, std::memory_order_acq_rel);
+  const uint32_t before = thread->party_count.fetch_sub(1, std::memory_order_acq_rel);
   RT_CHECK(before == 1 || before == 2, "INV-T-3", "%u parties", before);
   if (before != 1) return;
   std::destroy_at(thread);
@@ -247,13 +234,10 @@ void SetLocalObject(ThreadState& public_thread, Object* object) {
   if (old != nullptr) Decref(thread, old);
 }
 
-void ShutDownOthersLocked(InterpreterImpl& interpreter,
-                          const ThreadStateImpl* keep) {
-  for (ThreadStateImpl* thread = interpreter.threads; thread != nullptr;
-       thread = thread->next) {
+void ShutDownOthersLocked(InterpreterImpl& interpreter, const ThreadStateImpl* keep) {
+  for (ThreadStateImpl* thread = interpreter.threads; thread != nullptr; thread = thread->next) {
     if (thread == keep) continue;
-    RT_CHECK(ShutDownLocked(*thread), "INV-STW-1",
-             "a thread state is attached in a stopped world");
+    RT_CHECK(ShutDownLocked(*thread), "INV-STW-1", "a thread state is attached in a stopped world");
   }
 }
 
@@ -266,8 +250,7 @@ void ReapThreadStates(ThreadStateImpl& caller) {
       MutexLock lock(interpreter.runtime.threads_mutex);
       victim = interpreter.threads;
       while (victim != nullptr &&
-             (victim == &caller ||
-              StatusOf(*victim) != ThreadStatus::kShuttingDown)) {
+             (victim == &caller || StatusOf(*victim) != ThreadStatus::kShuttingDown)) {
         victim = victim->next;
       }
     }

@@ -13,9 +13,9 @@
 // Invariants.  T1: the id is drawn once and never reused. T2: only the OS
 //   thread that attached a thread state leaves ATTACHED. T3: SHUTTING_DOWN is
 //   final. T5: no safe point, detach or stop within a destructor or finalizer
-//   (a refusal could not be unwound). T4: the memory has two parties, the interpreter's list and the OS
-//   thread; the last one to let go frees it, so a pointer held by a late thread
-//   never dangles.
+//   (a refusal could not be unwound). T4: the memory has two parties, the interpreter's list and
+//   the OS thread; the last one to let go frees it, so a pointer held by a late thread never
+//   dangles.
 // Thread safety.  A thread state belongs to the OS thread it is attached on.
 //   Only ClearThreadState() and DeleteThreadState() take a foreign one.
 // Lock order.  See runtime/LOCK_ORDER.md; no function here may be called with a
@@ -127,9 +127,7 @@ class ScopedThreadState {
 // Detaches for a scope, for calls that block. ok() after reattaching by End().
 class ScopedDetach {
  public:
-  explicit ScopedDetach(ThreadState& thread) : thread_(&thread) {
-    Detach(thread);
-  }
+  explicit ScopedDetach(ThreadState& thread) : thread_(&thread) { Detach(thread); }
   // Attaches again. Returns what Attach() returned. Call exactly once.
   [[nodiscard]] bool End() { return Attach(*thread_); }
 

@@ -26,11 +26,11 @@ class InterpreterImpl;
 // destructor that reached a safe point) is taken up again where it stopped.
 enum class ClearStep : uint8_t {
   kNothing,
-  kReferencesDropped,   // What the thread state itself held.
-  kFreelistsDisabled,   // Before the queue: its destructors would push again.
-  kMergeQueueLeft,      // After this nobody queues for it.
+  kReferencesDropped,  // What the thread state itself held.
+  kFreelistsDisabled,  // Before the queue: its destructors would push again.
+  kMergeQueueLeft,     // After this nobody queues for it.
   kDelayedFreeHandedOver,
-  kHeapsParked,         // Last: every step before frees memory.
+  kHeapsParked,  // Last: every step before frees memory.
 };
 
 struct ThreadStateImpl final : ThreadState {

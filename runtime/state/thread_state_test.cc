@@ -81,10 +81,8 @@ TEST_F(ThreadStateTest, EveryFailedStepOfCreationGivesBackWhatItTook) {
     // The stop of the snapshot checks slots, lists and bundles too.
     ExpectSameBalance(start, RestingBalance(*main));
   }
-  for (const char* point : {"state.reserve_slot", "state.acquire_counters",
-                            "state.adopt_bundle"}) {
-    EXPECT_NE(std::find(found.begin(), found.end(), point), found.end())
-        << point;
+  for (const char* point : {"state.reserve_slot", "state.acquire_counters", "state.adopt_bundle"}) {
+    EXPECT_NE(std::find(found.begin(), found.end(), point), found.end()) << point;
   }
 }
 
@@ -196,8 +194,7 @@ TEST_F(ThreadStateTest, ChurnBesideDropsOfForeignObjects) {
         ASSERT_TRUE(thread);
         for (int i = 0; i < 20; ++i) {
           List* const list = MakeList(*thread, 3);
-          EXPECT_TRUE(ListSet(*thread, board, (w + i) % kThreads,
-                              AsObject(list)));
+          EXPECT_TRUE(ListSet(*thread, board, (w + i) % kThreads, AsObject(list)));
           Decref(*thread, AsObject(list));
           Object* const found = ListGet(*thread, board, (w + i + 1) % kThreads);
           ASSERT_NE(found, nullptr);
