@@ -2,7 +2,7 @@
 //
 // Model.  Observe() first brings the interpreter to rest (merges the queues,
 //   frees what is delayed, collects parked heaps, empties the caller's own
-//   freelists), then checks every invariant within a stop and reads the figures.
+//   freelists), then reads the figures and checks every invariant in one stop.
 //   The oracles compare two observations: before and after a run.
 // Thread safety.  Plain data. Observe(): the attached thread `caller`; exact
 //   only if no other thread works in the interpreter.
@@ -32,8 +32,10 @@ struct Observation {
 
 // Takes an observation of `interpreter`. Dies through RT_CHECK if an invariant
 // is broken. AbortedError if the caller's thread state was shut down.
-// A joined thread is visible in /proc for a moment longer: with a `baseline`,
-// waits up to a second for the number of threads to come back to it.
+// With a `baseline`, waits up to a second for the number of OS threads to come
+// back to it, because a joined thread is visible in /proc for a moment longer;
+// and leaves reference totals that differ from it to the oracles, which report
+// more than the death of the process would.
 absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter,
                                     rt::ThreadState& caller,
                                     const Observation* baseline = nullptr);

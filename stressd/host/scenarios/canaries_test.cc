@@ -1,7 +1,8 @@
 // The canaries that leave their process alive. Those that end it are run as
 // processes of their own, with the verdict a host gives them.
 
-#include <algorithm>
+#include <signal.h>
+#include <unistd.h>
 
 #include "gtest/gtest.h"
 #include "runtime/base/config.h"
@@ -73,6 +74,11 @@ TEST(CanaryUseAfterFreeDeathTest, PoisonStopsTheProcess) {
 
 TEST(CanaryCrashDeathTest, TheProcessDiesBySignal) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
+  if (RT_ASAN || RT_TSAN) {
+    // A test keeps the sanitizers' own handlers; a host turns them off.
+    EXPECT_DEATH((void)RunScenario("canary-crash", {}, 1), "SEGV");
+    return;
+  }
   EXPECT_EXIT((void)RunScenario("canary-crash", {}, 1),
               testing::KilledBySignal(SIGSEGV), "");
 }

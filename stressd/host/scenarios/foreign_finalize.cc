@@ -15,27 +15,19 @@
 //              state, merge queues, delayed free, parked heap bundles.
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "absl/strings/str_format.h"
-#include "runtime/base/atomic.h"
-#include "runtime/base/futex.h"
 #include "runtime/runtime.h"
 #include "stressd/host/oracles/oracle.h"
 #include "stressd/host/scenario/load_scale.h"
 #include "stressd/host/scenario/scenario.h"
-#include "stressd/host/scenario/start_gate.h"
-#include "stressd/host/scenarios/doomed_interpreter.h"
+#include "stressd/host/scenarios/doomed_round.h"
 
 namespace stressd::host {
 namespace {
 
-// 64: what a thread does between two announcements of progress.
-constexpr int64_t kBatch = 64;
-
-// How the finalizing thread strikes.
-enum class Strike { kClear, kInside, kElsewhere, kNowhere, kRuntime };
+// In the order of Strike.
 constexpr std::string_view kStrikeNames[] = {"clear", "inside", "elsewhere",
                                              "nowhere", "runtime"};
 constexpr size_t kStrikeCount = std::size(kStrikeNames);
@@ -53,34 +45,6 @@ constexpr ParameterSpec kParameters[] = {
                     "How: clear each thread state, finalize from inside, from "
                     "another interpreter, from nowhere, or the whole runtime."),
 };
-
-// What the threads of one round share.
-struct Round {
-  rt::Runtime* own_runtime = nullptr;  // kRuntime.
-  rt::Interpreter* interpreter = nullptr;
-  rt::ThreadState* finalizer = nullptr;  // The finalizing thread's.
-  Strike strike = Strike::kClear;
-  uint32_t strike_after = 0;  // Batches.
-  std::string moment;         // For messages.
-  DoomedInterpreter doomed;
-  StartGate rooted;  // The victims have their roots.
-  StartGate parked;  // kClear: they are detached and wait for the end.
-  rt::Atomic<uint32_t> failed{0};   // Victims that could not get a root.
-  rt::Atomic<uint32_t> batches{0};  // Done, over all victims.
-  rt::Atomic<uint32_t> give_up{0};  // 1: the victims end by themselves.
-  rt::Atomic<uint32_t> played{0};   // 1: the threads could be started.
-};
-
-struct Victim {
-  rt::ThreadState* thread = nullptr;
-  bool left = false;  // kClear: its OS thread did not wait for the end.
-};
-
-// Ends the current thread state by itself, because nobody else will.
-void Retire(rt::ThreadState& thread) {
-  rt::ClearThreadState(thread, thread);
-  rt::DeleteThreadState(thread, thread);
-}
 
 class ForeignFinalize final : public Scenario {
  public:
@@ -119,7 +83,9 @@ class ForeignFinalize final : public Scenario {
 
  private:
   absl::Status RunRound(ScenarioContext& context) {
-    Round round;
+    DoomedRound round;
+    round.found = &found_;
+    round.batches_per_park = 2 * batches_;
     round.strike = DrawStrike(context.prng());
     round.moment =
         absl::StrFormat("round %d, strike %s", rounds_done_,
@@ -171,7 +137,7 @@ class ForeignFinalize final : public Scenario {
 
   // Makes the thread states that the round's OS threads will attach, and the
   // shared objects, which the finalizer's thread state owns.
-  absl::Status MakeThreadStates(ScenarioContext& context, Round& round,
+  absl::Status MakeThreadStates(ScenarioContext& context, DoomedRound& round,
                                 std::vector<Victim>& victims) {
     round.finalizer = rt::NewThreadState(*round.interpreter);
     bool made = round.finalizer != nullptr;
@@ -195,7 +161,7 @@ class ForeignFinalize final : public Scenario {
   }
 
   // One OS thread of a round: the last one is the finalizer.
-  absl::Status Play(ScenarioContext& context, Round& round,
+  absl::Status Play(ScenarioContext& context, DoomedRound& round,
                     std::vector<Victim>& victims, Worker& worker) {
     // relaxed: read when all threads have been joined.
     round.played.store(1, std::memory_order_relaxed);
@@ -205,97 +171,7 @@ class ForeignFinalize final : public Scenario {
                           victims[static_cast<size_t>(worker.index)], worker);
   }
 
-  absl::Status BeVictim(ScenarioContext& context, Round& round, Victim& victim,
-                        Worker& worker) {
-    bool rooted = false;
-    if (rt::Attach(*victim.thread)) {
-      rooted = round.doomed.Root(*victim.thread);
-      rt::Detach(*victim.thread);
-    }
-    // relaxed: ordered by the gate.
-    if (!rooted) round.failed.fetch_add(1, std::memory_order_relaxed);
-    const bool played = round.rooted.ArriveAndWait();
-    // Not played, or struck already: shut down.
-    if (!played || !rt::Attach(*victim.thread)) {
-      rt::ReleaseThreadState(victim.thread);
-      if (rooted) return absl::OkStatus();
-      return absl::ResourceExhaustedError("no memory for a thread's root");
-    }
-    return round.strike == Strike::kClear
-               ? WorkAndPark(context, round, victim, worker)
-               : WorkUntilStruck(context, round, victim, worker);
-  }
-
-  // Works until somebody shuts the thread state down.
-  absl::Status WorkUntilStruck(ScenarioContext& context, Round& round,
-                               Victim& victim, Worker& worker) {
-    for (;;) {
-      switch (round.doomed.Work(*victim.thread, worker.prng, kBatch)) {
-        case DoomedInterpreter::Outcome::kShutDown:
-          rt::ReleaseThreadState(victim.thread);
-          return absl::OkStatus();
-        case DoomedInterpreter::Outcome::kOutOfMemory:
-          Retire(*victim.thread);
-          return absl::ResourceExhaustedError("no memory in a struck thread");
-        case DoomedInterpreter::Outcome::kDone:
-          AnnounceBatch(context, round);
-      }
-      // relaxed: a flag; a late reader does one batch more.
-      if (round.give_up.load(std::memory_order_relaxed) != 0) {
-        Retire(*victim.thread);
-        return absl::OkStatus();
-      }
-    }
-  }
-
-  // Works, then leaves the detached thread state to the finalizer.
-  absl::Status WorkAndPark(ScenarioContext& context, Round& round,
-                           Victim& victim, Worker& worker) {
-    const int64_t batch_count = worker.prng.Between(0, 2 * batches_);
-    for (int64_t i = 0; i < batch_count; ++i) {
-      // Nobody shuts it down before it is parked, and lack of memory only makes
-      // the rest shorter.
-      if (round.doomed.Work(*victim.thread, worker.prng, kBatch) !=
-          DoomedInterpreter::Outcome::kDone) {
-        break;
-      }
-      AnnounceBatch(context, round);
-    }
-    rt::Detach(*victim.thread);
-    victim.left = worker.prng.Chance(1, 2);
-    if (victim.left) {
-      round.parked.Arrive();
-      return absl::OkStatus();
-    }
-    (void)round.parked.ArriveAndWait();  // Always opened.
-    if (rt::Attach(*victim.thread)) {
-      found_.Add("late-attach",
-                 absl::StrFormat("a deleted thread state was attached (%s)",
-                                 round.moment));
-      Retire(*victim.thread);
-      return absl::OkStatus();
-    }
-    rt::ReleaseThreadState(victim.thread);
-    return absl::OkStatus();
-  }
-
-  static void AnnounceBatch(ScenarioContext& context, Round& round) {
-    context.progress().Count(kBatch);
-    // relaxed: only the number counts.
-    round.batches.fetch_add(1, std::memory_order_relaxed);
-    rt::FutexWake(&round.batches, 1);
-  }
-
-  static void AwaitBatches(Round& round) {
-    for (;;) {
-      // relaxed: only the number counts.
-      const uint32_t done = round.batches.load(std::memory_order_relaxed);
-      if (done >= round.strike_after) return;
-      rt::FutexWait(round.batches, done, rt::kNoTimeout);
-    }
-  }
-
-  absl::Status BeFinalizer(ScenarioContext& context, Round& round,
+  absl::Status BeFinalizer(ScenarioContext& context, DoomedRound& round,
                            std::vector<Victim>& victims, Worker& worker) {
     rt::ThreadState& own = *round.finalizer;
     round.rooted.AwaitArrivals(static_cast<uint32_t>(threads_));
@@ -339,12 +215,12 @@ class ForeignFinalize final : public Scenario {
     return absl::OkStatus();
   }
 
-  void ClearOneByOne(Round& round, std::vector<Victim>& victims,
+  void ClearOneByOne(DoomedRound& round, std::vector<Victim>& victims,
                      Worker& worker, bool rooted) {
     rt::ThreadState& own = *round.finalizer;
     if (!rt::Attach(own)) return Refused(round, "Attach()");
     // Drops objects of the parked threads, who cannot merge them.
-    if (rooted) (void)round.doomed.Work(own, worker.prng, kBatch);
+    if (rooted) (void)round.doomed.Work(own, worker.prng, kDoomedBatch);
     for (Victim& victim : victims) {
       rt::ClearThreadState(own, *victim.thread);
       rt::DeleteThreadState(own, *victim.thread);
@@ -354,10 +230,10 @@ class ForeignFinalize final : public Scenario {
     round.parked.Open();
   }
 
-  void StrikeInside(Round& round, Worker& worker, bool rooted) {
+  void StrikeInside(DoomedRound& round, Worker& worker, bool rooted) {
     rt::ThreadState& own = *round.finalizer;
     if (!rt::Attach(own)) return Refused(round, "Attach()");
-    if (rooted) (void)round.doomed.Work(own, worker.prng, kBatch);
+    if (rooted) (void)round.doomed.Work(own, worker.prng, kDoomedBatch);
     // Destroy() finalizes by itself as well.
     if (worker.prng.Chance(1, 2) && !round.interpreter->Finalize()) {
       Refused(round, "Interpreter::Finalize()");
@@ -366,7 +242,7 @@ class ForeignFinalize final : public Scenario {
   }
 
   // Destroys the round's interpreter and judges how it ended.
-  void Destroy(Round& round) {
+  void Destroy(DoomedRound& round) {
     Observation end;
     if (!rt::Interpreter::Destroy(round.interpreter, &end.balance)) {
       return Refused(round, "Interpreter::Destroy()");
@@ -377,7 +253,7 @@ class ForeignFinalize final : public Scenario {
   }
 
   // Reports that the runtime refused what it must do, and sends the victims home.
-  void Refused(Round& round, std::string_view what) {
+  void Refused(DoomedRound& round, std::string_view what) {
     found_.Add("finalization",
                absl::StrFormat("%s was refused (%s)", what, round.moment));
     // relaxed: a flag; a late reader does one batch more.
