@@ -22,6 +22,33 @@ constexpr bool kSlow = kAddressSanitizer || kThreadSanitizer;
 constexpr int kStride = 256;
 constexpr int kRounds = kSlow ? 60 : 400;
 
+// Both threads leave within a few cycles of each other: a stride is shorter than
+// it takes to wake a thread.
+void SpinToMeet(Atomic<int>& arrived, int target) {
+  (void)arrived.fetch_add(1, std::memory_order_acq_rel);
+  int turns = 0;
+  while (arrived.load(std::memory_order_acquire) < target) {
+    if (++turns % 4096 == 0) std::this_thread::yield();
+  }
+}
+
+void PrepareWithCount(TestThread& thread, std::vector<Object*>& objects, int count) {
+  for (Object*& object : objects) {
+    object = AsObject(NumberNew(thread, 1));
+    for (int i = 1; i < count; ++i) Incref(thread, object);
+  }
+}
+
+// Waits until `object`, of which the caller holds a reference, has been merged;
+// looks at nothing else of it meanwhile, so that the cache line is asked for at
+// every moment of the merge.
+void SpinUntilMerged(const Object* object) {
+  int turns = 0;
+  while ((object->shared.load(std::memory_order_acquire) & kSharedFlagMask) != kSharedMerged) {
+    if (++turns % 4096 == 0) std::this_thread::yield();
+  }
+}
+
 class BiasedCountStressTest : public ::testing::Test {
  protected:
   // Per round: the owner prepares kStride objects, `owner` and `foreign` run at
@@ -36,11 +63,13 @@ class BiasedCountStressTest : public ::testing::Test {
 
   void RunRounds(const Round& round, int rounds = kRounds) {
     TestBarrier barrier(2);
+    Atomic<int> arrived{0};
     std::vector<Object*> objects(kStride);
     test_.RunThreads(2, [&](TestThread& thread, int index) {
       for (int i = 0; i < rounds; ++i) {
         if (index == 0) round.prepare(thread, objects);
         barrier.Wait(thread);
+        SpinToMeet(arrived, 2 * (i + 1));
         (index == 0 ? round.owner : round.foreign)(thread, objects);
         thread.SafePoint();
         barrier.Wait(thread);
@@ -55,17 +84,19 @@ class BiasedCountStressTest : public ::testing::Test {
     });
   }
 
+  // Objects with one reference in the owner's queue and one for the foreign thread.
+  void PrepareQueued(TestThread& thread, std::vector<Object*>& objects) {
+    PrepareWithCount(thread, objects, 2);
+    std::thread([&] {
+      TestThread other(test_);
+      for (Object* object : objects) Decref(other, object);
+    }).join();
+  }
+
   void ExpectAllDead(TestThread&, std::vector<Object*>&) { ASSERT_EQ(test_.ReferenceTotal(), 0); }
 
   ObjectTestSpace test_;
 };
-
-void PrepareWithCount(TestThread& thread, std::vector<Object*>& objects, int count) {
-  for (Object*& object : objects) {
-    object = AsObject(NumberNew(thread, 1));
-    for (int i = 1; i < count; ++i) Incref(thread, object);
-  }
-}
 
 TEST_F(BiasedCountStressTest, BothDropTheirReference) {
   const auto drop = [](TestThread& thread, std::vector<Object*>& objects) {
@@ -91,25 +122,38 @@ TEST_F(BiasedCountStressTest, BothTakeAndDropManyTimes) {
              .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
 }
 
-// The owner merges what the foreign thread queued, while that one drops its
-// last reference to each and at once makes new objects of the dead ones' memory.
-// A merge that writes anything after publishing the count hits those.
-TEST_F(BiasedCountStressTest, MergeAgainstTheLastDecrefAndReuse) {
-  RunRounds({.prepare =
+// The owner merges what was queued, and the foreign thread waits for exactly that:
+// whoever sees an object merged sees it without owner and local count. What a
+// merge writes after publishing the count would come too late for that.
+TEST_F(BiasedCountStressTest, MergedObjectsHaveNoOwnerAndNoLocalCount) {
+  int64_t late = 0;
+  RunRounds({.prepare = [&](auto& t, auto& o) { PrepareQueued(t, o); },
+             .owner = [](TestThread& thread, std::vector<Object*>&) { thread.SafePoint(); },
+             .foreign =
                  [&](TestThread& thread, std::vector<Object*>& objects) {
-                   PrepareWithCount(thread, objects, 2);
-                   // Another thread state queues the first reference of each.
-                   std::thread([&] {
-                     TestThread other(test_);
-                     for (Object* object : objects) Decref(other, object);
-                   }).join();
+                   // From the end: the order in which the owner merges.
+                   for (auto it = objects.rbegin(); it != objects.rend(); ++it) {
+                     SpinUntilMerged(*it);
+                     if ((*it)->local.load(std::memory_order_relaxed) != 0) ++late;
+                     if ((*it)->owner.load(std::memory_order_relaxed) != kNoOwner) ++late;
+                   }
+                   for (Object* object : objects) Decref(thread, object);
                  },
+             .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
+  EXPECT_EQ(late, 0);
+}
+
+// The owner merges what was queued, while the foreign thread drops its last
+// reference to each and at once makes a new object of the dead one's memory.
+TEST_F(BiasedCountStressTest, MergeAgainstTheLastDecrefAndReuse) {
+  RunRounds({.prepare = [&](auto& t, auto& o) { PrepareQueued(t, o); },
              .owner = [](TestThread& thread, std::vector<Object*>&) { thread.SafePoint(); },
              .foreign =
                  [](TestThread& thread, std::vector<Object*>& objects) {
                    std::vector<Object*> young;
                    // From the end: the order in which the owner merges.
                    for (auto it = objects.rbegin(); it != objects.rend(); ++it) {
+                     if ((it - objects.rbegin()) % 16 == 15) SpinUntilMerged(*it);
                      Decref(thread, *it);
                      young.push_back(AsObject(NumberNew(thread, 2)));
                    }

@@ -38,13 +38,21 @@ class Random {
   uint64_t state_;
 };
 
+// A number that readers may take without a lock as soon as it is published: so
+// that one which is reborn under a reader's hands lets it in.
+Object* NewPublic(TestThread& thread, int64_t value) {
+  Object* object = AsObject(NumberNew(thread, value));
+  SetMaybeWeakref(object);
+  return object;
+}
+
 class ReaderStressTest : public ::testing::Test {
  protected:
   void AppendForPlace(TestThread& thread, List* list, int64_t generation) {
     const int64_t place = ListSize(list);
-    Number* number = NumberNew(thread, place + kPlaces * generation);
-    ASSERT_TRUE(ListAppend(thread, list, AsObject(number)));
-    Decref(thread, AsObject(number));
+    Object* number = NewPublic(thread, place + kPlaces * generation);
+    ASSERT_TRUE(ListAppend(thread, list, number));
+    Decref(thread, number);
   }
 
   // Reads random places until the writer is done; all readers take part in
@@ -97,9 +105,9 @@ TEST_F(ReaderStressTest, ListReadersAgainstEveryKindOfWrite) {
         Decref(thread, ListPop(thread, list));
       } else if (choice < 98 && size > 0) {
         const int64_t place = random.Below(size);
-        Number* number = NumberNew(thread, place + kPlaces * int64_t{i});
-        ASSERT_TRUE(ListSet(thread, list, place, AsObject(number)));
-        Decref(thread, AsObject(number));
+        Object* number = NewPublic(thread, place + kPlaces * int64_t{i});
+        ASSERT_TRUE(ListSet(thread, list, place, number));
+        Decref(thread, number);
       } else if (choice >= 98) {
         ListClear(thread, list);
       }
@@ -171,13 +179,10 @@ TEST_F(ReaderStressTest, FreelistReuseAgainstTryIncref) {
     }
     for (int i = 0; i < writes; ++i) {
       const int64_t place = random.Below(kPlaces);
-      Number* number = nullptr;
-      if (random.Below(4) != 0) {
-        number = NumberNew(thread, place + kPlaces * int64_t{i});
-      }
-      InstanceSet(thread, instance, static_cast<uint32_t>(place),
-                  number == nullptr ? nullptr : AsObject(number));
-      if (number != nullptr) Decref(thread, AsObject(number));
+      Object* number = nullptr;
+      if (random.Below(4) != 0) number = NewPublic(thread, place + kPlaces * int64_t{i});
+      InstanceSet(thread, instance, static_cast<uint32_t>(place), number);
+      DecrefIfNotNull(thread, number);
       if (i % 16 == 0) thread.SafePoint();
     }
     done_.store(true, std::memory_order_release);
