@@ -4,12 +4,12 @@
 # usage: bench.sh [google-benchmark flag...]
 set -euo pipefail
 
-bazel build //runtime/bench:core_bench_bench //runtime/bench:core_bench_plain //stressd //client:stressctl
+bazel build //runtime/bench:runtime_bench //stressd //client:stressctl
 if [ $# -eq 0 ]; then
   set -- --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
 fi
 for flavor in bench plain; do
   printf '\n\033[1mruntime core, flavor %s\033[0m\n' "$flavor"
-  "bazel-bin/runtime/bench/core_bench_$flavor" "$@"
+  "bazel-bin/runtime/bench/runtime_bench_$flavor" "$@"
 done
 bazel/dev/start_latency.sh bazel-bin/stressd/stressd bazel-bin/client/stressctl
