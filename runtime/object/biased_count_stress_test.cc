@@ -139,7 +139,8 @@ TEST_F(BiasedCountStressTest, MergedObjectsHaveNoOwnerAndNoLocalCount) {
                    }
                    for (Object* object : objects) Decref(thread, object);
                  },
-             .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
+             .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }},
+            4 * kRounds);
   EXPECT_EQ(late, 0);
 }
 
@@ -180,6 +181,38 @@ TEST_F(BiasedCountStressTest, OwnerMergesExplicitlyAgainstForeignDecref) {
              .foreign =
                  [](TestThread& thread, std::vector<Object*>& objects) {
                    for (Object* object : objects) Decref(thread, object);
+                 },
+             .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
+}
+
+// The foreign thread's reference comes and goes and leaves no trace in the counts,
+// but it wrote to the object meanwhile: nothing but the counts orders that before
+// the owner's destructor. For ThreadSanitizer to judge.
+TEST_F(BiasedCountStressTest, DestroyingComesAfterWhatOthersWrote) {
+  std::vector<Atomic<int>> done(kStride);
+  RunRounds({.prepare =
+                 [&](TestThread& thread, std::vector<Object*>& objects) {
+                   PrepareWithCount(thread, objects, 1);
+                   for (auto& flag : done) flag.store(0, std::memory_order_relaxed);
+                 },
+             .owner =
+                 [&](TestThread& thread, std::vector<Object*>& objects) {
+                   for (int i = 0; i < kStride; ++i) {
+                     // relaxed: must not order anything here.
+                     while (done[i].load(std::memory_order_relaxed) == 0) {
+                       std::this_thread::yield();
+                     }
+                     Decref(thread, objects[i]);
+                   }
+                 },
+             .foreign =
+                 [&](TestThread& thread, std::vector<Object*>& objects) {
+                   for (int i = 0; i < kStride; ++i) {
+                     Incref(thread, objects[i]);
+                     reinterpret_cast<Number*>(objects[i])->value = 5;
+                     Decref(thread, objects[i]);
+                     done[i].store(1, std::memory_order_relaxed);
+                   }
                  },
              .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
 }
