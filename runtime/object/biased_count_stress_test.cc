@@ -220,27 +220,39 @@ TEST_F(BiasedCountStressTest, DestroyingComesAfterWhatOthersWrote) {
 // The owner's last reference against a reader's attempt to take one.
 TEST_F(BiasedCountStressTest, LastDecrefAgainstTryIncref) {
   int64_t taken = 0;
+  Atomic<int> started{0};  // Rounds in which the reader has begun.
+  int round = 0;           // The owner's.
   RunRounds({.prepare =
                  [](TestThread& thread, std::vector<Object*>& objects) {
                    PrepareWithCount(thread, objects, 1);
                    for (Object* object : objects) SetMaybeWeakref(object);
                  },
              .owner =
-                 [](TestThread& thread, std::vector<Object*>& objects) {
-                   for (Object* object : objects) Decref(thread, object);
+                 [&](TestThread& thread, std::vector<Object*>& objects) {
+                   ++round;
+                   for (int i = 0; i < kStride; ++i) {
+                     // Half of them are left when the reader comes from the other end.
+                     while (i == kStride / 2 && started.load(std::memory_order_relaxed) < round) {
+                       std::this_thread::yield();
+                     }
+                     Decref(thread, objects[i]);
+                   }
                  },
              .foreign =
                  [&](TestThread& thread, std::vector<Object*>& objects) {
-                   for (Object* object : objects) {
-                     if (!TryIncref(thread, object)) continue;
-                     ++taken;
-                     EXPECT_EQ(NumberValue(object), 1);
-                     Decref(thread, object);
+                   for (auto it = objects.rbegin(); it != objects.rend(); ++it) {
+                     if (TryIncref(thread, *it)) {
+                       ++taken;
+                       EXPECT_EQ(NumberValue(*it), 1);
+                       Decref(thread, *it);
+                     }
+                     if (it == objects.rbegin())
+                       (void)started.fetch_add(1, std::memory_order_relaxed);
                    }
                  },
              .check = [&](auto& t, auto& o) { ExpectAllDead(t, o); }});
   EXPECT_EQ(test_.Get(Counter::kNumbersDestroyed), kRounds * kStride);
-  EXPECT_GT(taken, 0);
+  EXPECT_GE(taken, kRounds);
 }
 
 // Owners come and go; their objects are dropped by another thread while they

@@ -65,7 +65,8 @@ class ReaderStressTest : public ::testing::Test {
         const int64_t place = random.Below(kPlaces);
         Object* item = ListGet(thread, list, place);
         if (item == nullptr) continue;
-        ++found;
+        // The writer goes on until every reader has found a good many.
+        if (++found == 1000) (void)satisfied_.fetch_add(1, std::memory_order_relaxed);
         ASSERT_EQ(NumberValue(item) % kPlaces, place);
         // Sometimes churns its own freelist with what it drops.
         if (i % 8 == 0) {
@@ -75,11 +76,15 @@ class ReaderStressTest : public ::testing::Test {
       }
       thread.SafePoint();
     }
-    EXPECT_GT(found, 0);
+  }
+
+  bool ReadersAreSatisfied() const {
+    return satisfied_.load(std::memory_order_relaxed) == kReaders;
   }
 
   ObjectTestSpace test_;
   Atomic<bool> done_{false};
+  Atomic<int> satisfied_{0};  // Readers that have found enough.
 };
 
 TEST_F(ReaderStressTest, ListReadersAgainstEveryKindOfWrite) {
@@ -96,7 +101,7 @@ TEST_F(ReaderStressTest, ListReadersAgainstEveryKindOfWrite) {
       return;
     }
     Random random(index);
-    for (int i = 0; i < writes; ++i) {
+    for (int64_t i = 0; i < writes || !ReadersAreSatisfied(); ++i) {
       const int64_t choice = random.Below(100);
       const int64_t size = ListSize(list);
       if (choice < 50 && size < kPlaces) {
@@ -105,7 +110,7 @@ TEST_F(ReaderStressTest, ListReadersAgainstEveryKindOfWrite) {
         Decref(thread, ListPop(thread, list));
       } else if (choice < 98 && size > 0) {
         const int64_t place = random.Below(size);
-        Object* number = NewPublic(thread, place + kPlaces * int64_t{i});
+        Object* number = NewPublic(thread, place + kPlaces * i);
         ASSERT_TRUE(ListSet(thread, list, place, number));
         Decref(thread, number);
       } else if (choice >= 98) {
@@ -135,7 +140,7 @@ TEST_F(ReaderStressTest, ListReadersAgainstResize) {
       Read(thread, list, index);
       return;
     }
-    for (int i = 0; i < rounds; ++i) {
+    for (int64_t i = 0; i < rounds || !ReadersAreSatisfied(); ++i) {
       while (ListSize(list) < kPlaces) AppendForPlace(thread, list, i);
       if (i % 2 == 0) {
         ListClear(thread, list);
