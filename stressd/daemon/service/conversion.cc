@@ -244,6 +244,7 @@ v1::Scenario ToScenario(const runs::ScenarioDescription& scenario) {
     described.set_minimum(parameter.minimum);
     described.set_maximum(parameter.maximum);
     described.set_documentation(parameter.documentation);
+    for (const std::string& choice : parameter.choices) described.add_choices(choice);
   }
   return out;
 }
