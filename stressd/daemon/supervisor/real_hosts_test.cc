@@ -114,12 +114,17 @@ TEST_P(RealHostsTest, TwentyHostsKilledMidRunLeaveTwentyVerdictsAndNothingElse) 
   for (int i = 0; i < 20; ++i) {
     const HostKind kind = i % 2 == 0 ? HostKind::kFresh : HostKind::kResident;
     runs::RunRecord run = Run("thread-churn", kind);
-    run.spec.duration = absl::Seconds(600);
+    // Until it is killed.
+    run.spec.parameters["rounds"] = "100000000";
+    run.spec.duration = absl::ZeroDuration();
     run.spec.time_limit = absl::Seconds(700);
     const runs::CancelToken cancel;
     ProgressGate gate;
     RunOutcome outcome;
-    std::thread thread([&] { outcome = supervisor_.Execute(run, cancel, gate.callback()); });
+    std::thread thread([&] {
+      outcome = supervisor_.Execute(run, cancel, gate.callback());
+      gate.Open();
+    });
     gate.AwaitRunPhase();
     for (const runs::HostSample& host : supervisor_.SampleHosts()) {
       if (host.run_id == run.id) kill(static_cast<pid_t>(host.pid), SIGKILL);

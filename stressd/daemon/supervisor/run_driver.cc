@@ -115,7 +115,10 @@ bool Drive::ReadMessages() {
     if (!frame->has_value()) return false;
     absl::StatusOr<protocol::ToDaemon> message = protocol::ParseToDaemon((*frame)->payload);
     if (!message.ok()) return End(DriveEnd::kProtocolError, message.status().ToString());
-    if (message->has_progress()) continue;  // The black box tells more.
+    if (message->has_progress()) {
+      next_sample_ = elapsed_;  // A new phase: tell it soon. The black box has more.
+      continue;
+    }
     if (!message->has_result() || message->result().run_id() != run_.id) {
       return End(DriveEnd::kProtocolError, "an unexpected message during a run");
     }

@@ -22,7 +22,10 @@ RunOutcome ExecuteAndKill(Supervisor& supervisor, HostKind kind) {
   const runs::CancelToken cancel;
   ProgressGate gate;
   RunOutcome outcome;
-  std::thread thread([&] { outcome = supervisor.Execute(run, cancel, gate.callback()); });
+  std::thread thread([&] {
+    outcome = supervisor.Execute(run, cancel, gate.callback());
+    gate.Open();
+  });
   gate.AwaitRunPhase();
   for (const runs::HostSample& host : supervisor.SampleHosts()) {
     if (host.kind == kind && host.run_id == run.id) kill(static_cast<pid_t>(host.pid), SIGKILL);

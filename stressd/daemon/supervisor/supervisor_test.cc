@@ -103,7 +103,10 @@ TEST_P(SupervisorTest, ACancelledRunIsCancelledWhetherItObeysOrNot) {
     runs::CancelToken cancel;
     ProgressGate gate;
     RunOutcome outcome;
-    std::thread thread([&] { outcome = supervisor_.Execute(run, cancel, gate.callback()); });
+    std::thread thread([&] {
+      outcome = supervisor_.Execute(run, cancel, gate.callback());
+      gate.Open();
+    });
     gate.AwaitRunPhase();
     cancel.RequestCancel();
     thread.join();
@@ -154,7 +157,10 @@ TEST_P(FreshSupervisorTest, RunsGoOnWhenTheForkServerIsKilled) {
   const runs::CancelToken cancel;
   ProgressGate gate;
   RunOutcome outcome;
-  std::thread thread([&] { outcome = supervisor_.Execute(run, cancel, gate.callback()); });
+  std::thread thread([&] {
+    outcome = supervisor_.Execute(run, cancel, gate.callback());
+    gate.Open();
+  });
   gate.AwaitRunPhase();
   for (const int pid : before.children) kill(pid, SIGKILL);
   thread.join();

@@ -57,11 +57,14 @@ runs::RunOutcome ExecuteFake(Supervisor& supervisor, const runs::RunRecord& run)
 
 runs::Executor::ProgressCallback ProgressGate::callback() {
   return [this](const runs::RunProgress& progress) {
-    if (progress.phase != "run") return;
-    const std::lock_guard<std::mutex> lock(mutex_);
-    in_run_phase_ = true;
-    changed_.notify_all();
+    if (progress.phase == "run") Open();
   };
+}
+
+void ProgressGate::Open() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  in_run_phase_ = true;
+  changed_.notify_all();
 }
 
 void ProgressGate::AwaitRunPhase() {

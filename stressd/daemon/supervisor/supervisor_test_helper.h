@@ -28,8 +28,10 @@ runs::RunOutcome ExecuteFake(Supervisor& supervisor, const runs::RunRecord& run)
 class ProgressGate {
  public:
   runs::Executor::ProgressCallback callback();
-  // Returns once the host's phase is "run".
+  // Returns once the host's phase is "run", or after Open().
   void AwaitRunPhase();
+  // The run has ended: nothing more to wait for.
+  void Open();
 
  private:
   std::mutex mutex_;
