@@ -24,9 +24,8 @@ TEST(ChildProcessesTest, EqualObservationsPass) {
 }
 
 TEST(ChildProcessesTest, AChildThatWasNotReapedIsAViolation) {
-  const auto found = JudgeWith([](Observation&, Observation& after) {
-    after.process.has_children = true;
-  });
+  const auto found =
+      JudgeWith([](Observation&, Observation& after) { after.process.has_children = true; });
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].oracle, "child-processes");
 }

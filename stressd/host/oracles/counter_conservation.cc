@@ -24,14 +24,13 @@ constexpr Pair kPairs[] = {
 };
 
 int64_t Alive(const Observation& observation, const Pair& pair) {
-  return observation.counters.Get(pair.begun) -
-         observation.counters.Get(pair.ended);
+  return observation.counters.Get(pair.begun) - observation.counters.Get(pair.ended);
 }
 
 }  // namespace
 
-void JudgeCounterConservation(const Observation& before,
-                              const Observation& after, ViolationList& out) {
+void JudgeCounterConservation(const Observation& before, const Observation& after,
+                              ViolationList& out) {
   for (const Pair& pair : kPairs) {
     const int64_t was = Alive(before, pair);
     const int64_t is = Alive(after, pair);
@@ -40,10 +39,8 @@ void JudgeCounterConservation(const Observation& before,
             absl::StrFormat("%+d %s: %d were created and %d destroyed during "
                             "the run",
                             is - was, pair.what,
-                            after.counters.Get(pair.begun) -
-                                before.counters.Get(pair.begun),
-                            after.counters.Get(pair.ended) -
-                                before.counters.Get(pair.ended)));
+                            after.counters.Get(pair.begun) - before.counters.Get(pair.begun),
+                            after.counters.Get(pair.ended) - before.counters.Get(pair.ended)));
   }
 }
 

@@ -36,18 +36,15 @@ TEST(CounterConservationTest, ACreationWithoutDestructionIsAViolation) {
   });
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].oracle, "counter-conservation");
-  EXPECT_EQ(found[0].message,
-            "+1 numbers: 100 were created and 99 destroyed during the run");
+  EXPECT_EQ(found[0].message, "+1 numbers: 100 were created and 99 destroyed during the run");
 }
 
 TEST(CounterConservationTest, ADoubleDestructionIsAViolation) {
-  for (const rt::Counter ended :
-       {rt::Counter::kListsDestroyed, rt::Counter::kInstancesDestroyed,
-        rt::Counter::kTypesDestroyed}) {
-    EXPECT_EQ(JudgeWith([ended](Observation&, Observation& after) {
-                Count(after, ended, 1);
-              }).size(),
-              1u);
+  for (const rt::Counter ended : {rt::Counter::kListsDestroyed, rt::Counter::kInstancesDestroyed,
+                                  rt::Counter::kTypesDestroyed}) {
+    EXPECT_EQ(
+        JudgeWith([ended](Observation&, Observation& after) { Count(after, ended, 1); }).size(),
+        1u);
   }
 }
 

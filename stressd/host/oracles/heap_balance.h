@@ -9,8 +9,7 @@
 namespace stressd::host {
 
 // As JudgeFunction of oracle.h.
-void JudgeHeapBalance(const Observation& before, const Observation& after,
-                      ViolationList& out);
+void JudgeHeapBalance(const Observation& before, const Observation& after, ViolationList& out);
 
 }  // namespace stressd::host
 

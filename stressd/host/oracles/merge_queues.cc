@@ -4,14 +4,11 @@
 
 namespace stressd::host {
 
-void JudgeMergeQueues(const Observation& before, const Observation& after,
-                      ViolationList& out) {
+void JudgeMergeQueues(const Observation& before, const Observation& after, ViolationList& out) {
   (void)before;  // None may wait, whatever waited at the start.
   const int64_t queued_count = after.balance.queued_object_count;
   if (queued_count == 0) return;
-  out.Add("merge-queues",
-          absl::StrFormat("%d objects still wait in merge queues",
-                          queued_count));
+  out.Add("merge-queues", absl::StrFormat("%d objects still wait in merge queues", queued_count));
 }
 
 }  // namespace stressd::host

@@ -19,8 +19,7 @@ constexpr int kMaxSettleReadings = 1000;
 constexpr int64_t kSettlePauseNs = 1'000'000;
 
 absl::Status ShutDown() {
-  return absl::AbortedError(
-      "the observing thread state was shut down during the run");
+  return absl::AbortedError("the observing thread state was shut down during the run");
 }
 
 // Repeats Quiesce() until nothing is queued or delayed, or the turns are used
@@ -42,12 +41,10 @@ absl::Status ComeToRest(rt::Interpreter& interpreter, rt::ThreadState& caller,
 
 }  // namespace
 
-absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter,
-                                    rt::ThreadState& caller,
+absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter, rt::ThreadState& caller,
                                     const Observation* baseline) {
   Observation observation;
-  const absl::Status rest =
-      ComeToRest(interpreter, caller, &observation.balance);
+  const absl::Status rest = ComeToRest(interpreter, caller, &observation.balance);
   if (!rest.ok()) return rest;
   if (!rt::StopTheWorld(caller, rt::StopScope::kInterpreter)) {
     return ShutDown();
@@ -55,8 +52,7 @@ absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter,
   interpreter.SnapshotWorldStopped(caller, &observation.balance);
   // The checker dies of a total that drifted; the oracles say by how much.
   if (baseline == nullptr ||
-      observation.balance.references_by_type ==
-          baseline->balance.references_by_type) {
+      observation.balance.references_by_type == baseline->balance.references_by_type) {
     interpreter.CheckInvariantsWorldStopped(caller);
   }
   interpreter.ReadCounters(&observation.counters);
@@ -64,6 +60,7 @@ absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter,
   const rt::Runtime& runtime = interpreter.runtime();
   observation.interpreter_count = runtime.interpreter_count();
   observation.runtime_reference_total = runtime.ReadReferenceTotal();
+  if (baseline == nullptr) StartSanitizerThread();
   observation.process = ReadProcessUsage();
   if (baseline == nullptr) return observation;
   const rt::Atomic<uint32_t> never_woken{0};

@@ -36,8 +36,7 @@ struct Observation {
 // back to it, because a joined thread is visible in /proc for a moment longer;
 // and leaves reference totals that differ from it to the oracles, which report
 // more than the death of the process would.
-absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter,
-                                    rt::ThreadState& caller,
+absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter, rt::ThreadState& caller,
                                     const Observation* baseline = nullptr);
 
 }  // namespace stressd::host

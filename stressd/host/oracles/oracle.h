@@ -17,8 +17,8 @@
 
 namespace stressd::host {
 
-using JudgeFunction = void (*)(const Observation& before,
-                               const Observation& after, ViolationList& out);
+using JudgeFunction = void (*)(const Observation& before, const Observation& after,
+                               ViolationList& out);
 
 struct Oracle {
   std::string_view name;  // Also the `oracle` of its violations.
@@ -37,8 +37,8 @@ enum class JudgeScope {
 
 // Lets every oracle of `scope` judge. `moment`, as in "after the run", stands
 // at the end of each message.
-void JudgeAll(const Observation& before, const Observation& after,
-              JudgeScope scope, std::string_view moment, ViolationList& out);
+void JudgeAll(const Observation& before, const Observation& after, JudgeScope scope,
+              std::string_view moment, ViolationList& out);
 
 }  // namespace stressd::host
 

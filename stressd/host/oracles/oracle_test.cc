@@ -29,8 +29,7 @@ class OracleTest : public testing::Test {
         thread_(interpreter_) {}
 
   // Returns the oracles that object to what `leftover` leaves behind.
-  Names Objecting(absl::FunctionRef<void()> leftover,
-                  JudgeScope scope = JudgeScope::kEverything) {
+  Names Objecting(absl::FunctionRef<void()> leftover, JudgeScope scope = JudgeScope::kEverything) {
     const auto before = Observe(interpreter_, *thread_);
     EXPECT_TRUE(before.ok());
     leftover();
@@ -72,8 +71,7 @@ TEST_F(OracleTest, WorkThatIsDoneLeavesNothing) {
               rt::List* const list = rt::ListNew(*thread_);
               for (int i = 0; i < 5000; ++i) {
                 rt::Number* const number = rt::NumberNew(*thread_, i);
-                ASSERT_TRUE(
-                    rt::ListAppend(*thread_, list, rt::AsObject(number)));
+                ASSERT_TRUE(rt::ListAppend(*thread_, list, rt::AsObject(number)));
                 rt::Decref(*thread_, rt::AsObject(number));
               }
               rt::Decref(*thread_, rt::AsObject(list));
@@ -83,8 +81,7 @@ TEST_F(OracleTest, WorkThatIsDoneLeavesNothing) {
 
 TEST_F(OracleTest, ALostObjectIsSeen) {
   rt::Number* lost = nullptr;
-  const Names names =
-      Objecting([&] { lost = rt::NumberNew(*thread_, 1); });
+  const Names names = Objecting([&] { lost = rt::NumberNew(*thread_, 1); });
   Names expected = {"counter-conservation", "heap-balance"};
   if (RT_REFERENCE_TOTALS) expected.insert("reference-total");
   EXPECT_EQ(names, expected);
@@ -100,17 +97,14 @@ TEST_F(OracleTest, ALostReferenceToALivingObjectIsSeen) {
 }
 
 TEST_F(OracleTest, NegativeDriftIsSeen) {
-  EXPECT_EQ(Objecting([&] {
-              thread_->counters->AddReferences(rt::kStatIndexNumber, -1);
-            }),
+  EXPECT_EQ(Objecting([&] { thread_->counters->AddReferences(rt::kStatIndexNumber, -1); }),
             Names{"reference-total"});
   thread_->counters->AddReferences(rt::kStatIndexNumber, 1);
 }
 
 TEST_F(OracleTest, AThreadStateThatStaysIsSeen) {
   rt::ThreadState* stays = nullptr;
-  const Names names =
-      Objecting([&] { stays = rt::NewThreadState(interpreter_); });
+  const Names names = Objecting([&] { stays = rt::NewThreadState(interpreter_); });
   EXPECT_TRUE(names.contains("thread-list"));
   EXPECT_TRUE(names.contains("qsbr-slots"));
   rt::ClearThreadState(*thread_, *stays);
@@ -120,8 +114,7 @@ TEST_F(OracleTest, AThreadStateThatStaysIsSeen) {
 
 TEST_F(OracleTest, AnInterpreterThatStaysIsSeen) {
   rt::Interpreter* stays = nullptr;
-  EXPECT_EQ(Objecting([&] { stays = rt::Interpreter::Create(*runtime_); }),
-            Names{"interpreters"});
+  EXPECT_EQ(Objecting([&] { stays = rt::Interpreter::Create(*runtime_); }), Names{"interpreters"});
   ASSERT_TRUE(rt::Interpreter::Destroy(stays));
 }
 
@@ -130,8 +123,7 @@ TEST_F(OracleTest, AnOpenDescriptorIsSeenButNotInAChild) {
   EXPECT_EQ(Objecting([&] { descriptor = open("/dev/null", O_RDONLY); }),
             Names{"process-resources"});
   close(descriptor);
-  EXPECT_EQ(Objecting([&] { descriptor = open("/dev/null", O_RDONLY); },
-                      JudgeScope::kRuntimeOnly),
+  EXPECT_EQ(Objecting([&] { descriptor = open("/dev/null", O_RDONLY); }, JudgeScope::kRuntimeOnly),
             Names{});
   close(descriptor);
 }

@@ -24,9 +24,8 @@ TEST(ProcessResourcesTest, EqualObservationsPass) {
 }
 
 TEST(ProcessResourcesTest, ADescriptorLeftOpenIsAViolation) {
-  const auto found = JudgeWith([](Observation&, Observation& after) {
-    after.process.file_descriptors[7] = "pipe:[1]";
-  });
+  const auto found = JudgeWith(
+      [](Observation&, Observation& after) { after.process.file_descriptors[7] = "pipe:[1]"; });
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].oracle, "process-resources");
   EXPECT_EQ(found[0].message, "file descriptor 7 (pipe:[1]) was left open");

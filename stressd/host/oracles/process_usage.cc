@@ -1,11 +1,17 @@
 #include "stressd/host/oracles/process_usage.h"
 
 #include <dirent.h>
+#include <pthread.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
+
+#include "runtime/base/atomic.h"
+#include "runtime/base/futex.h"
+#include "runtime/base/sanitizer.h"
 
 namespace stressd::host {
 namespace {
@@ -23,7 +29,31 @@ void VisitNumberedEntries(const char* path, Visitor visit) {
   closedir(folder);
 }
 
+// 1000 looks, 1 ms apart: a second.
+constexpr int kMaxLooks = 1000;
+constexpr int64_t kLookPauseNs = 1'000'000;
+
+void* StoreThreadId(void* out) {
+  *static_cast<pid_t*>(out) = static_cast<pid_t>(syscall(SYS_gettid));
+  return nullptr;
+}
+
 }  // namespace
+
+void StartSanitizerThread() {
+  if (!rt::kThreadSanitizer) return;
+  pthread_t thread;
+  pid_t id = 0;
+  // Without a thread there is nothing to count either.
+  if (pthread_create(&thread, nullptr, &StoreThreadId, &id) != 0) return;
+  (void)pthread_join(thread, nullptr);
+  // A joined thread stays in /proc for a moment.
+  const std::string path = "/proc/self/task/" + std::to_string(id);
+  const rt::Atomic<uint32_t> never_woken{0};
+  for (int i = 0; i < kMaxLooks && access(path.c_str(), F_OK) == 0; ++i) {
+    rt::FutexWait(never_woken, 0, kLookPauseNs);
+  }
+}
 
 ProcessUsage ReadProcessUsage() {
   ProcessUsage usage;
@@ -31,18 +61,14 @@ ProcessUsage ReadProcessUsage() {
     const int descriptor = std::atoi(name);
     if (descriptor == folder) return;  // Open only while we look.
     char target[256];
-    const ssize_t length =
-        readlinkat(folder, name, target, sizeof(target) - 1);
+    const ssize_t length = readlinkat(folder, name, target, sizeof(target) - 1);
     usage.file_descriptors[descriptor] =
         length < 0 ? "" : std::string(target, static_cast<size_t>(length));
   });
-  VisitNumberedEntries("/proc/self/task", [&usage](const char*, int) {
-    ++usage.thread_count;
-  });
+  VisitNumberedEntries("/proc/self/task", [&usage](const char*, int) { ++usage.thread_count; });
   siginfo_t info{};
   // WNOWAIT: only looks, so that whoever waits for a child still gets it.
-  usage.has_children =
-      waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+  usage.has_children = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
   return usage;
 }
 

@@ -23,6 +23,10 @@ struct ProcessUsage {
 
 ProcessUsage ReadProcessUsage();
 
+// Makes ThreadSanitizer start, now, the thread of its own that it otherwise
+// starts beside the process's first one. Nothing in other flavors.
+void StartSanitizerThread();
+
 }  // namespace stressd::host
 
 #endif  // STRESSD_HOST_ORACLES_PROCESS_USAGE_H_

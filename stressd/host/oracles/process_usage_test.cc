@@ -30,18 +30,25 @@ TEST(ProcessUsageTest, AnOpenPipeShowsWithItsTarget) {
 }
 
 TEST(ProcessUsageTest, AThreadShows) {
+  StartSanitizerThread();
   const int64_t before = ReadProcessUsage().thread_count;
   int64_t during = 0;
   std::thread([&during] { during = ReadProcessUsage().thread_count; }).join();
   EXPECT_EQ(during, before + 1);
 }
 
+TEST(ProcessUsageTest, TheSanitizersThreadStartsOnceAtMost) {
+  StartSanitizerThread();
+  const int64_t before = ReadProcessUsage().thread_count;
+  StartSanitizerThread();
+  EXPECT_EQ(ReadProcessUsage().thread_count, before);
+}
+
 TEST(ProcessUsageTest, AnEndedChildShowsUntilItIsReaped) {
   const pid_t child = fork();
   if (child == 0) _exit(0);
   siginfo_t info{};
-  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT),
-            0);
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
   EXPECT_TRUE(ReadProcessUsage().has_children);
   ASSERT_EQ(waitpid(child, nullptr, 0), child);
   EXPECT_FALSE(ReadProcessUsage().has_children);

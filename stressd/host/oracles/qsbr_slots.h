@@ -9,8 +9,7 @@
 namespace stressd::host {
 
 // As JudgeFunction of oracle.h.
-void JudgeQsbrSlots(const Observation& before, const Observation& after,
-                    ViolationList& out);
+void JudgeQsbrSlots(const Observation& before, const Observation& after, ViolationList& out);
 
 }  // namespace stressd::host
 

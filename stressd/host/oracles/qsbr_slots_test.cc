@@ -40,8 +40,7 @@ TEST(QsbrSlotsTest, ReadSequenceMayNotOvertake) {
     after.balance.read_sequence = 13;
   });
   ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].message,
-            "read sequence 13 is ahead of write sequence 11");
+  EXPECT_EQ(found[0].message, "read sequence 13 is ahead of write sequence 11");
 }
 
 TEST(QsbrSlotsTest, SequencesMayNotGoBack) {

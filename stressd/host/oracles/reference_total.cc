@@ -7,26 +7,22 @@
 
 namespace stressd::host {
 
-void JudgeReferenceTotal(const Observation& before, const Observation& after,
-                         ViolationList& out) {
+void JudgeReferenceTotal(const Observation& before, const Observation& after, ViolationList& out) {
   const rt::BalanceSnapshot& was = before.balance;
   const rt::BalanceSnapshot& is = after.balance;
   const int64_t difference = is.reference_total - was.reference_total;
   if (difference != 0) {
     out.Add("reference-total",
-            absl::StrFormat("%+d references: the total was %d and is %d",
-                            difference, was.reference_total,
-                            is.reference_total));
+            absl::StrFormat("%+d references: the total was %d and is %d", difference,
+                            was.reference_total, is.reference_total));
   }
   for (size_t type = 0; type < is.references_by_type.size(); ++type) {
-    const int64_t of_type =
-        is.references_by_type[type] - was.references_by_type[type];
+    const int64_t of_type = is.references_by_type[type] - was.references_by_type[type];
     if (of_type == 0) continue;
-    out.Add("reference-total",
-            absl::StrFormat("%+d references to objects of type slot %d: there "
-                            "were %d and are %d",
-                            of_type, type, was.references_by_type[type],
-                            is.references_by_type[type]));
+    out.Add("reference-total", absl::StrFormat("%+d references to objects of type slot %d: there "
+                                               "were %d and are %d",
+                                               of_type, type, was.references_by_type[type],
+                                               is.references_by_type[type]));
   }
 }
 

@@ -30,14 +30,12 @@ TEST(ReferenceTotalTest, OneLostReferenceIsEnough) {
   });
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].oracle, "reference-total");
-  EXPECT_EQ(found[0].message,
-            "+1 references: the total was 1000 and is 1001");
+  EXPECT_EQ(found[0].message, "+1 references: the total was 1000 and is 1001");
 }
 
 TEST(ReferenceTotalTest, NegativeDriftIsAViolation) {
-  const auto found = JudgeWith([](Observation&, Observation& after) {
-    after.balance.reference_total = -1;
-  });
+  const auto found =
+      JudgeWith([](Observation&, Observation& after) { after.balance.reference_total = -1; });
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].message, "-1 references: the total was 0 and is -1");
 }
@@ -49,8 +47,7 @@ TEST(ReferenceTotalTest, TypesAreJudgedOneByOne) {
     after.balance.references_by_type[3] = -5;
   });
   ASSERT_EQ(found.size(), 2u);
-  EXPECT_EQ(found[0].message,
-            "+5 references to objects of type slot 2: there were 0 and are 5");
+  EXPECT_EQ(found[0].message, "+5 references to objects of type slot 2: there were 0 and are 5");
 }
 
 }  // namespace

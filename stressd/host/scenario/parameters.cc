@@ -17,14 +17,12 @@ namespace {
 // Returns true if `value` lies in the range of `spec`, both ends included.
 template <typename T>
 bool InRange(const ParameterSpec& spec, T value) {
-  return value >= std::get<T>(spec.minimum) &&
-         value <= std::get<T>(spec.maximum);
+  return value >= std::get<T>(spec.minimum) && value <= std::get<T>(spec.maximum);
 }
 
 // Parses `text` as a value of `spec`. Returns false if it is malformed, does
 // not fit the type or is out of range.
-bool ParseValue(const ParameterSpec& spec, const std::string& text,
-                ParameterValue& out) {
+bool ParseValue(const ParameterSpec& spec, const std::string& text, ParameterValue& out) {
   switch (spec.type) {
     case ParameterType::kInt64: {
       int64_t value = 0;
@@ -34,8 +32,7 @@ bool ParseValue(const ParameterSpec& spec, const std::string& text,
     }
     case ParameterType::kDouble: {
       double value = 0;
-      if (!absl::SimpleAtod(text, &value) || !std::isfinite(value) ||
-          !InRange(spec, value)) {
+      if (!absl::SimpleAtod(text, &value) || !std::isfinite(value) || !InRange(spec, value)) {
         return false;
       }
       out = value;
@@ -56,8 +53,7 @@ bool ParseValue(const ParameterSpec& spec, const std::string& text,
       return true;
     }
     case ParameterType::kChoice: {
-      const auto found =
-          std::find(spec.choices.begin(), spec.choices.end(), text);
+      const auto found = std::find(spec.choices.begin(), spec.choices.end(), text);
       if (found == spec.choices.end()) return false;
       out = *found;
       return true;
@@ -70,8 +66,7 @@ std::string NamesText(absl::Span<const ParameterSpec> specs) {
   if (specs.empty()) return "this scenario has none";
   std::string text = "declared are";
   for (const ParameterSpec& spec : specs) {
-    absl::StrAppendFormat(&text, "%s %s", &spec == specs.data() ? "" : ",",
-                          spec.name);
+    absl::StrAppendFormat(&text, "%s %s", &spec == specs.data() ? "" : ",", spec.name);
   }
   return text;
 }
@@ -103,25 +98,18 @@ std::string ParameterValueText(const ParameterValue& value) {
       std::snprintf(text, sizeof(text), "%.17g", number);
       double shorter = 0;
       const std::string short_text = absl::StrCat(number);
-      return absl::SimpleAtod(short_text, &shorter) && shorter == number
-                 ? short_text
-                 : text;
+      return absl::SimpleAtod(short_text, &shorter) && shorter == number ? short_text : text;
     }
     std::string operator()(bool flag) const { return flag ? "true" : "false"; }
-    std::string operator()(absl::Duration duration) const {
-      return absl::FormatDuration(duration);
-    }
-    std::string operator()(std::string_view choice) const {
-      return std::string(choice);
-    }
+    std::string operator()(absl::Duration duration) const { return absl::FormatDuration(duration); }
+    std::string operator()(std::string_view choice) const { return std::string(choice); }
   };
   return std::visit(Visitor{}, value);
 }
 
 std::string AllowedText(const ParameterSpec& spec) {
   const auto range = [&spec](std::string_view what) {
-    return absl::StrFormat("%s from %s to %s", what,
-                           ParameterValueText(spec.minimum),
+    return absl::StrFormat("%s from %s to %s", what, ParameterValueText(spec.minimum),
                            ParameterValueText(spec.maximum));
   };
   switch (spec.type) {
@@ -138,8 +126,7 @@ std::string AllowedText(const ParameterSpec& spec) {
   }
   std::string text = "one of";
   for (const std::string_view& choice : spec.choices) {
-    absl::StrAppendFormat(&text, "%s %s",
-                          &choice == spec.choices.data() ? "" : ",", choice);
+    absl::StrAppendFormat(&text, "%s %s", &choice == spec.choices.data() ? "" : ",", choice);
   }
   return text;
 }
@@ -149,29 +136,27 @@ Parameters::Parameters(absl::Span<const ParameterSpec> specs) : specs_(specs) {
   for (const ParameterSpec& spec : specs) values_.push_back(spec.default_value);
 }
 
-absl::StatusOr<Parameters> Parameters::Parse(
-    absl::Span<const ParameterSpec> specs, const ParameterTexts& texts) {
+absl::StatusOr<Parameters> Parameters::Parse(absl::Span<const ParameterSpec> specs,
+                                             const ParameterTexts& texts) {
   Parameters parameters(specs);
   for (const auto& [name, text] : texts) {
-    const auto spec = std::find_if(
-        specs.begin(), specs.end(),
-        [&wanted = name](const ParameterSpec& s) { return s.name == wanted; });
+    const auto spec =
+        std::find_if(specs.begin(), specs.end(),
+                     [&wanted = name](const ParameterSpec& s) { return s.name == wanted; });
     if (spec == specs.end()) {
-      return absl::InvalidArgumentError(absl::StrFormat(
-          "parameter \"%s\" does not exist: %s", name, NamesText(specs)));
+      return absl::InvalidArgumentError(
+          absl::StrFormat("parameter \"%s\" does not exist: %s", name, NamesText(specs)));
     }
     const size_t index = static_cast<size_t>(spec - specs.begin());
     if (!ParseValue(*spec, text, parameters.values_[index])) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("parameter \"%s\": value \"%s\" is not %s", name,
-                          text, AllowedText(*spec)));
+      return absl::InvalidArgumentError(absl::StrFormat("parameter \"%s\": value \"%s\" is not %s",
+                                                        name, text, AllowedText(*spec)));
     }
   }
   return parameters;
 }
 
-const ParameterValue& Parameters::Get(std::string_view name,
-                                      ParameterType type) const {
+const ParameterValue& Parameters::Get(std::string_view name, ParameterType type) const {
   for (size_t i = 0; i < specs_.size(); ++i) {
     if (specs_[i].name == name && specs_[i].type == type) return values_[i];
   }

@@ -30,8 +30,7 @@ enum class ParameterType { kInt64, kDouble, kBool, kDuration, kChoice };
 // Returns the type's name: "int64", "double", "bool", "duration" or "choice".
 std::string_view ParameterTypeName(ParameterType type);
 
-using ParameterValue =
-    std::variant<int64_t, double, bool, absl::Duration, std::string_view>;
+using ParameterValue = std::variant<int64_t, double, bool, absl::Duration, std::string_view>;
 
 // One declared parameter. Made by the functions below; the fields that its
 // type does not use keep their initial value.
@@ -45,18 +44,14 @@ struct ParameterSpec {
   absl::Span<const std::string_view> choices;
 };
 
-constexpr ParameterSpec IntParameter(std::string_view name,
-                                     int64_t default_value, int64_t minimum,
+constexpr ParameterSpec IntParameter(std::string_view name, int64_t default_value, int64_t minimum,
                                      int64_t maximum, std::string_view doc) {
-  return {name,    ParameterType::kInt64, doc, default_value,
-          minimum, maximum,               {}};
+  return {name, ParameterType::kInt64, doc, default_value, minimum, maximum, {}};
 }
 
-constexpr ParameterSpec DoubleParameter(std::string_view name,
-                                        double default_value, double minimum,
+constexpr ParameterSpec DoubleParameter(std::string_view name, double default_value, double minimum,
                                         double maximum, std::string_view doc) {
-  return {name,    ParameterType::kDouble, doc, default_value,
-          minimum, maximum,                {}};
+  return {name, ParameterType::kDouble, doc, default_value, minimum, maximum, {}};
 }
 
 constexpr ParameterSpec BoolParameter(std::string_view name, bool default_value,
@@ -64,21 +59,17 @@ constexpr ParameterSpec BoolParameter(std::string_view name, bool default_value,
   return {name, ParameterType::kBool, doc, default_value, false, true, {}};
 }
 
-constexpr ParameterSpec DurationParameter(std::string_view name,
-                                          absl::Duration default_value,
-                                          absl::Duration minimum,
-                                          absl::Duration maximum,
+constexpr ParameterSpec DurationParameter(std::string_view name, absl::Duration default_value,
+                                          absl::Duration minimum, absl::Duration maximum,
                                           std::string_view doc) {
-  return {name,    ParameterType::kDuration, doc, default_value,
-          minimum, maximum,                  {}};
+  return {name, ParameterType::kDuration, doc, default_value, minimum, maximum, {}};
 }
 
 // `choices` must outlive the spec: a constexpr array.
-constexpr ParameterSpec ChoiceParameter(
-    std::string_view name, std::string_view default_value,
-    absl::Span<const std::string_view> choices, std::string_view doc) {
-  return {name,          ParameterType::kChoice, doc,    default_value,
-          default_value, default_value,          choices};
+constexpr ParameterSpec ChoiceParameter(std::string_view name, std::string_view default_value,
+                                        absl::Span<const std::string_view> choices,
+                                        std::string_view doc) {
+  return {name, ParameterType::kChoice, doc, default_value, default_value, default_value, choices};
 }
 
 // Returns `value` in the spelling that Parameters::Parse() accepts.
@@ -96,8 +87,8 @@ class Parameters {
   // without a text gets its default. Returns InvalidArgumentError naming the
   // parameter, the text and what is allowed if one is unknown, malformed, out
   // of range or does not fit its type.
-  static absl::StatusOr<Parameters> Parse(
-      absl::Span<const ParameterSpec> specs, const ParameterTexts& texts);
+  static absl::StatusOr<Parameters> Parse(absl::Span<const ParameterSpec> specs,
+                                          const ParameterTexts& texts);
 
   // Return the value of a declared parameter of that type (P2).
   int64_t GetInt(std::string_view name) const;

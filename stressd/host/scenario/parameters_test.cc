@@ -17,8 +17,8 @@ constexpr ParameterSpec kSpecs[] = {
     IntParameter("threads", 4, 1, 64, "Threads at work."),
     DoubleParameter("share", 0.5, 0.0, 1.0, "Share handed over."),
     BoolParameter("warm", true, "Whether to warm up."),
-    DurationParameter("pause", absl::Milliseconds(1), absl::ZeroDuration(),
-                      absl::Seconds(10), "Time between rounds."),
+    DurationParameter("pause", absl::Milliseconds(1), absl::ZeroDuration(), absl::Seconds(10),
+                      "Time between rounds."),
     ChoiceParameter("shape", "ring", kShapes, "Who hands to whom."),
 };
 
@@ -62,11 +62,9 @@ TEST(ParametersTest, ErrorsNameParameterValueAndRange) {
             "10s");
   EXPECT_EQ(ErrorOf("shape", "star"),
             "parameter \"shape\": value \"star\" is not one of chain, ring");
-  EXPECT_EQ(ErrorOf("warm", "maybe"),
-            "parameter \"warm\": value \"maybe\" is not true or false");
-  EXPECT_THAT(ErrorOf("thread", "1"),
-              AllOf(HasSubstr("\"thread\" does not exist"),
-                    HasSubstr("threads, share, warm, pause, shape")));
+  EXPECT_EQ(ErrorOf("warm", "maybe"), "parameter \"warm\": value \"maybe\" is not true or false");
+  EXPECT_THAT(ErrorOf("thread", "1"), AllOf(HasSubstr("\"thread\" does not exist"),
+                                            HasSubstr("threads, share, warm, pause, shape")));
 }
 
 TEST(ParametersTest, RangesIncludeTheirEndsOnly) {
@@ -81,9 +79,8 @@ TEST(ParametersTest, RangesIncludeTheirEndsOnly) {
 }
 
 TEST(ParametersTest, OverflowAndNonsenseAreRefused) {
-  for (const char* text : {"18446744073709551617", "9223372036854775808",
-                           "-9223372036854775809", "4.0", "4x", "", " ", "0x4",
-                           "four", "1e2", "--4"}) {
+  for (const char* text : {"18446744073709551617", "9223372036854775808", "-9223372036854775809",
+                           "4.0", "4x", "", " ", "0x4", "four", "1e2", "--4"}) {
     EXPECT_NE(ErrorOf("threads", text), "accepted") << text;
   }
   for (const char* text : {"nan", "inf", "-inf", "1e999", "", "0.5x"}) {
@@ -95,10 +92,8 @@ TEST(ParametersTest, OverflowAndNonsenseAreRefused) {
 }
 
 TEST(ParametersTest, TextsParseBackToTheSameValues) {
-  const auto parameters =
-      Parameters::Parse(kSpecs, {{"share", "0.123456789012345678"},
-                                 {"pause", "1.000000001s"},
-                                 {"threads", "7"}});
+  const auto parameters = Parameters::Parse(
+      kSpecs, {{"share", "0.123456789012345678"}, {"pause", "1.000000001s"}, {"threads", "7"}});
   ASSERT_TRUE(parameters.ok());
   const ParameterTexts texts = parameters->Texts();
   EXPECT_EQ(texts.size(), 5u);

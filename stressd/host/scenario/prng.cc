@@ -21,8 +21,8 @@ uint64_t Mix(uint64_t value) {
 Prng::Prng(uint64_t seed, uint64_t stream) : seed_(seed), stream_(stream) {
   // Each word hashes (seed, stream, word index) afresh: no word of one seed is
   // a word of the next seed's state shifted by one place.
-  const uint64_t key = Mix(Mix(seed + 0x2545f4914f6cdd1du) ^
-                           (stream * 0xd6e8feb86659fd93u + 0x5851f42d4c957f2du));
+  const uint64_t key =
+      Mix(Mix(seed + 0x2545f4914f6cdd1du) ^ (stream * 0xd6e8feb86659fd93u + 0x5851f42d4c957f2du));
   for (uint64_t i = 0; i < 4; ++i) {
     state_[i] = Mix(key ^ Mix((i + 1) * 0xa0761d6478bd642fu));
   }
@@ -53,8 +53,7 @@ uint64_t Prng::Below(uint64_t bound) {
 }
 
 int64_t Prng::Between(int64_t low, int64_t high) {
-  const uint64_t span =
-      static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1;
+  const uint64_t span = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1;
   // A span of 0 stands for all 2^64 values.
   const uint64_t offset = span == 0 ? Next() : Below(span);
   return static_cast<int64_t>(static_cast<uint64_t>(low) + offset);

@@ -50,8 +50,7 @@ TEST(PrngTest, NeighbouringSeedsDifferInHalfOfTheBits) {
       ++pairs;
     }
   }
-  EXPECT_NEAR(static_cast<double>(differing) / static_cast<double>(pairs), 32.0,
-              0.3);
+  EXPECT_NEAR(static_cast<double>(differing) / static_cast<double>(pairs), 32.0, 0.3);
 }
 
 // What scenarios decide with their first draw must not follow the seed.

@@ -47,8 +47,8 @@ class Progress {
     // relaxed: one word; of two threads the compare-and-swap keeps the first.
     if (first_operation_time_ns_->load(std::memory_order_relaxed) == 0) {
       int64_t none = 0;
-      first_operation_time_ns_->compare_exchange_strong(
-          none, rt::MonotonicNanoseconds(), std::memory_order_relaxed);
+      first_operation_time_ns_->compare_exchange_strong(none, rt::MonotonicNanoseconds(),
+                                                        std::memory_order_relaxed);
     }
   }
 
@@ -59,12 +59,8 @@ class Progress {
   }
 
   // relaxed: statistics, they order nothing.
-  uint64_t operations() const {
-    return operations_->load(std::memory_order_relaxed);
-  }
-  uint64_t heartbeat() const {
-    return heartbeat_->load(std::memory_order_relaxed);
-  }
+  uint64_t operations() const { return operations_->load(std::memory_order_relaxed); }
+  uint64_t heartbeat() const { return heartbeat_->load(std::memory_order_relaxed); }
   // On the machine's monotonic clock; 0: no operation yet.
   int64_t first_operation_time_ns() const {
     return first_operation_time_ns_->load(std::memory_order_relaxed);

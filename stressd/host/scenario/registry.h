@@ -38,8 +38,7 @@ absl::Span<const Preset> Presets();
 // `preset` (empty: none) over the declared defaults. InvalidArgumentError if
 // the preset does not exist or a value is not allowed.
 absl::StatusOr<Parameters> MakeParameters(const ScenarioDeclaration& scenario,
-                                          std::string_view preset,
-                                          const ParameterTexts& overrides);
+                                          std::string_view preset, const ParameterTexts& overrides);
 
 }  // namespace stressd::host
 

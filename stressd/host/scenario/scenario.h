@@ -37,8 +37,7 @@ class Scenario {
     return absl::OkStatus();
   }
   virtual absl::Status Run(ScenarioContext& context) = 0;
-  virtual void Check(const ScenarioContext& context,
-                     ViolationList& out) const = 0;
+  virtual void Check(const ScenarioContext& context, ViolationList& out) const = 0;
   virtual void TearDown(ScenarioContext& context) { (void)context; }
 };
 

@@ -39,10 +39,9 @@ void* RunCrewMember(void* argument) {
   {
     std::lock_guard<std::mutex> lock(crew.mutex);
     if (crew.error.ok()) {
-      crew.error = absl::Status(
-          status.code(),
-          absl::StrCat("worker ", member.worker.index, " of ",
-                       member.worker.count, ": ", status.message()));
+      crew.error =
+          absl::Status(status.code(), absl::StrCat("worker ", member.worker.index, " of ",
+                                                   member.worker.count, ": ", status.message()));
     }
   }
   crew.context.RequestStop();
@@ -54,8 +53,7 @@ void* RunCrewMember(void* argument) {
 ScenarioContext::ScenarioContext(const Options& options)
     : options_(options),
       prng_(options.seed),
-      deadline_((options.clock != nullptr ? *options.clock : Clock::Monotonic())
-                    .Now() +
+      deadline_((options.clock != nullptr ? *options.clock : Clock::Monotonic()).Now() +
                 options.duration_limit) {
   if (options_.clock == nullptr) options_.clock = &Clock::Monotonic();
   if (options_.progress == nullptr) options_.progress = &own_progress_;
@@ -64,8 +62,7 @@ ScenarioContext::ScenarioContext(const Options& options)
 bool ScenarioContext::ShouldStop() const {
   // relaxed: flags that order nothing; a late reader makes one round more.
   if (stop_requested_.load(std::memory_order_relaxed)) return true;
-  if (options_.stop != nullptr &&
-      options_.stop->load(std::memory_order_relaxed)) {
+  if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) {
     return true;
   }
   return deadline_ != absl::InfiniteDuration() && clock().Now() >= deadline_;
@@ -76,22 +73,19 @@ void ScenarioContext::RequestStop() {
   stop_requested_.store(true, std::memory_order_relaxed);
 }
 
-absl::Status ScenarioContext::RunWorkers(
-    int count, absl::FunctionRef<absl::Status(Worker&)> work) {
+absl::Status ScenarioContext::RunWorkers(int count, absl::FunctionRef<absl::Status(Worker&)> work) {
   Crew crew{work, *this, {}, {}, absl::OkStatus()};
   std::vector<CrewMember> members;
   members.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
-    members.push_back(
-        CrewMember{&crew, Worker{i, count, prng_.Stream(worker_stream_++)}, {}});
+    members.push_back(CrewMember{&crew, Worker{i, count, prng_.Stream(worker_stream_++)}, {}});
   }
   rt::ScopedDetach detached(main_thread());
   int made_count = 0;
   int create_error = 0;
   for (; made_count < count; ++made_count) {
     CrewMember& member = members[static_cast<size_t>(made_count)];
-    create_error =
-        pthread_create(&member.thread, nullptr, &RunCrewMember, &member);
+    create_error = pthread_create(&member.thread, nullptr, &RunCrewMember, &member);
     if (create_error != 0) break;
   }
   crew.gate.AwaitArrivals(static_cast<uint32_t>(made_count));
@@ -106,9 +100,8 @@ absl::Status ScenarioContext::RunWorkers(
   }
   const bool attached = detached.End();
   if (create_error != 0) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("could not start thread ", made_count + 1, " of ", count,
-                     ": error ", create_error));
+    return absl::ResourceExhaustedError(absl::StrCat("could not start thread ", made_count + 1,
+                                                     " of ", count, ": error ", create_error));
   }
   if (!crew.error.ok()) return crew.error;
   if (!attached) {

@@ -49,8 +49,8 @@ class ScenarioContext {
     // The main thread's state, attached while a phase of the scenario runs.
     rt::ThreadState* main_thread = nullptr;
     uint64_t seed = 0;
-    const Clock* clock = nullptr;      // Null: Clock::Monotonic().
-    Progress* progress = nullptr;      // Null: private cells.
+    const Clock* clock = nullptr;  // Null: Clock::Monotonic().
+    Progress* progress = nullptr;  // Null: private cells.
     // Set by whoever cancels the run; null: nobody does.
     const std::atomic<bool>* stop = nullptr;
     // The run ends by itself, still to be judged, after this long.
@@ -78,12 +78,8 @@ class ScenarioContext {
 
   // Records a measurement of the run, to stand in its result. `name` is
   // snake_case and ends in its unit; a second value replaces the first.
-  void Measure(const std::string& name, int64_t value) {
-    measurements_[name] = value;
-  }
-  const std::map<std::string, int64_t>& measurements() const {
-    return measurements_;
-  }
+  void Measure(const std::string& name, int64_t value) { measurements_[name] = value; }
+  const std::map<std::string, int64_t>& measurements() const { return measurements_; }
 
   // Starts `count` OS threads, lets them meet at a start gate, runs `work` on
   // each and joins them. The threads have no thread state: `work` attaches
@@ -91,8 +87,7 @@ class ScenarioContext {
   // error that a worker returned, with its index, after asking the others to
   // stop; ResourceExhaustedError if a thread could not be made, in which case
   // no worker does anything. `count` is at least 1.
-  absl::Status RunWorkers(int count,
-                          absl::FunctionRef<absl::Status(Worker&)> work);
+  absl::Status RunWorkers(int count, absl::FunctionRef<absl::Status(Worker&)> work);
 
  private:
   Options options_;

@@ -23,9 +23,7 @@ class ManualClock final : public Clock {
 
 class ScenarioContextTest : public testing::Test {
  protected:
-  ScenarioContextTest()
-      : runtime_(rt::Runtime::Create()),
-        thread_(*runtime_->main_interpreter()) {}
+  ScenarioContextTest() : runtime_(rt::Runtime::Create()), thread_(*runtime_->main_interpreter()) {}
 
   ScenarioContext::Options Options() {
     return {.runtime = runtime_.get(),
@@ -46,8 +44,7 @@ TEST_F(ScenarioContextTest, WorkersRunOnThreadsOfTheirOwnWithTheirOwnDraws) {
     const absl::Status status = context.RunWorkers(4, [&](Worker& worker) {
       EXPECT_EQ(worker.count, 4);
       EXPECT_EQ(rt::CurrentThreadState(), nullptr);
-      draws[static_cast<size_t>(4 * round + worker.index)] =
-          worker.prng.Next();
+      draws[static_cast<size_t>(4 * round + worker.index)] = worker.prng.Next();
       at_work.fetch_add(1);
       return absl::OkStatus();
     });
@@ -80,8 +77,7 @@ TEST_F(ScenarioContextTest, AFailingWorkerIsNamedAndStopsTheOthers) {
     return absl::OkStatus();
   });
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
-  EXPECT_THAT(std::string(status.message()),
-              HasSubstr("worker 1 of 3: broken"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("worker 1 of 3: broken"));
   EXPECT_TRUE(context.ShouldStop());
 }
 

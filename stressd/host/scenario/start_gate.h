@@ -1,8 +1,8 @@
 // StartGate: where the threads of a run meet before any of them starts.
 //
 // Model.  Threads call ArriveAndWait() and sleep; the thread that directs them
-//   calls Open() once all have arrived, or Break() if some could not be made. So no thread works before all exist, and a failed thread creation
-//   never leaves the others waiting.
+//   calls Open() once all have arrived, or Break() if some could not be made. So no thread works
+//   before all exist, and a failed thread creation never leaves the others waiting.
 // Invariants.  G1: the gate opens or breaks once and stays so.
 // Thread safety.  All functions from any thread. Callers that own an attached
 //   thread state detach it first: a waiter does not answer safe points.

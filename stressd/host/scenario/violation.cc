@@ -21,8 +21,7 @@ void ViolationList::Append(const ViolationList& other) {
   // Copies first, so that no two lists are ever locked at once.
   std::vector<Violation> violations = other.violations();
   std::vector<std::string> unreached = other.unreached();
-  const int64_t not_kept =
-      other.count() - static_cast<int64_t>(violations.size());
+  const int64_t not_kept = other.count() - static_cast<int64_t>(violations.size());
   for (Violation& violation : violations) {
     Add(violation.oracle, std::move(violation.message));
   }

@@ -25,8 +25,7 @@ TEST(CanaryLeakTest, ReferencesBlocksAndCountersObject) {
   // The report of LeakSanitizer is the business of LeakIsReported below.
   __lsan_disable();
 #endif
-  const RunOutcome outcome =
-      RunScenario("canary-leak", {{"references", "3"}}, 1);
+  const RunOutcome outcome = RunScenario("canary-leak", {{"references", "3"}}, 1);
 #if RT_ASAN
   __lsan_enable();
 #endif
@@ -52,15 +51,13 @@ TEST(CanaryDriftTest, OnlyTheReferenceTotalObjects) {
   EXPECT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_TRUE(outcome.Violated("reference-total"));
   EXPECT_FALSE(outcome.Violated("heap-balance")) << outcome.Complaints();
-  EXPECT_FALSE(outcome.Violated("counter-conservation"))
-      << outcome.Complaints();
+  EXPECT_FALSE(outcome.Violated("counter-conservation")) << outcome.Complaints();
 }
 
 TEST(CanaryRaceDeathTest, OnlyThreadSanitizerSeesIt) {
 #if RT_TSAN
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
-  EXPECT_DEATH((void)RunScenario("canary-race", {}, 1),
-               "ThreadSanitizer: data race");
+  EXPECT_DEATH((void)RunScenario("canary-race", {}, 1), "ThreadSanitizer: data race");
 #else
   EXPECT_EQ(RunScenario("canary-race", {}, 1).Complaints(), "");
 #endif
@@ -79,8 +76,7 @@ TEST(CanaryCrashDeathTest, TheProcessDiesBySignal) {
     EXPECT_DEATH((void)RunScenario("canary-crash", {}, 1), "SEGV");
     return;
   }
-  EXPECT_EXIT((void)RunScenario("canary-crash", {}, 1),
-              testing::KilledBySignal(SIGSEGV), "");
+  EXPECT_EXIT((void)RunScenario("canary-crash", {}, 1), testing::KilledBySignal(SIGSEGV), "");
 }
 
 }  // namespace

@@ -12,8 +12,7 @@ namespace stressd::host {
 namespace {
 
 // Not instrumented: every flavor shall die by the same signal.
-__attribute__((no_sanitize("address", "thread", "undefined"), noinline)) void
-WriteNowhere() {
+__attribute__((no_sanitize("address", "thread", "undefined"), noinline)) void WriteNowhere() {
   *reinterpret_cast<volatile char*>(uintptr_t{8}) = 1;
 }
 

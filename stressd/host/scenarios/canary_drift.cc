@@ -12,14 +12,12 @@ namespace stressd::host {
 namespace {
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("rounds", 3, 1, 1'000'000,
-                 "References that are counted too often."),
+    IntParameter("rounds", 3, 1, 1'000'000, "References that are counted too often."),
 };
 
 class CanaryDrift final : public Scenario {
  public:
-  explicit CanaryDrift(const Parameters& parameters)
-      : rounds_(parameters.GetInt("rounds")) {}
+  explicit CanaryDrift(const Parameters& parameters) : rounds_(parameters.GetInt("rounds")) {}
 
   absl::Status Run(ScenarioContext& context) override {
     rt::ThreadState& thread = context.main_thread();
@@ -48,10 +46,12 @@ extern const ScenarioDeclaration kCanaryDriftDeclaration = {
     .name = "canary-drift",
     .summary = "The totals creep although nothing is lost.",
     .stresses = "the oracle of the reference total, alone",
-    .method = "Makes and drops numbers; each round counts one reference too "
-              "many.",
-    .holds_if = "never: the reference total is too high by `rounds`, while no "
-                "block is left",
+    .method =
+        "Makes and drops numbers; each round counts one reference too "
+        "many.",
+    .holds_if =
+        "never: the reference total is too high by `rounds`, while no "
+        "block is left",
     .exercises = "reference-total",
     .parameters = kParameters,
     .canary = true,

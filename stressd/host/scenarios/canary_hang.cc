@@ -38,8 +38,7 @@ class CanaryHang final : public Scenario {
 
  private:
   // Named, so that it is found in the stacks.
-  __attribute__((noinline)) static void WaitForEver(
-      const rt::Atomic<uint32_t>& word) {
+  __attribute__((noinline)) static void WaitForEver(const rt::Atomic<uint32_t>& word) {
     // relaxed: only the number counts.
     while (word.load(std::memory_order_relaxed) == 0) {
       rt::FutexWait(word, 0, rt::kNoTimeout);

@@ -44,8 +44,9 @@ extern const ScenarioDeclaration kCanaryLeakDeclaration = {
     .summary = "Loses references.",
     .stresses = "the oracles of references and heaps, LeakSanitizer",
     .method = "Makes `references` numbers and forgets them.",
-    .holds_if = "never: the reference total and the live blocks stay too high, "
-                "and the asan flavor prints a report of LeakSanitizer as well",
+    .holds_if =
+        "never: the reference total and the live blocks stay too high, "
+        "and the asan flavor prints a report of LeakSanitizer as well",
     .exercises = "reference-total, heap-balance, counter-conservation",
     .parameters = kParameters,
     .canary = true,

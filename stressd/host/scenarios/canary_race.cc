@@ -47,8 +47,9 @@ extern const ScenarioDeclaration kCanaryRaceDeclaration = {
     .name = "canary-race",
     .summary = "Threads write the same plain field.",
     .stresses = "ThreadSanitizer",
-    .method = "`threads` threads start at once and each adds to one field "
-              "`additions` times without any order between them.",
+    .method =
+        "`threads` threads start at once and each adds to one field "
+        "`additions` times without any order between them.",
     .holds_if = "never in the tsan flavor; the others cannot see it",
     .exercises = "the sanitizer's report and the way it travels",
     .parameters = kParameters,

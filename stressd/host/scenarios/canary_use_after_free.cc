@@ -40,9 +40,10 @@ extern const ScenarioDeclaration kCanaryUseAfterFreeDeclaration = {
     .summary = "Looks at an object after its last reference is gone.",
     .stresses = "poison: that of AddressSanitizer and that of the runtime core",
     .method = "Makes a number, drops it, reads its value.",
-    .holds_if = "never where memory is poisoned: the asan flavor reports the "
-                "access, plain and tsan die through the check of the object's "
-                "type",
+    .holds_if =
+        "never where memory is poisoned: the asan flavor reports the "
+        "access, plain and tsan die through the check of the object's "
+        "type",
     .exercises = "poison, the way from a dying host to a verdict",
     .canary = true,
     .always_fresh = true,

@@ -25,8 +25,7 @@ constexpr size_t kMaxReportBytes = 32 * 1024;
 constexpr int kWaitSliceMs = 100;
 
 // Waits until `child` has ended or `deadline` has passed; true: it has ended.
-bool AwaitEnd(pid_t child, absl::Duration deadline,
-              absl::FunctionRef<void()> heartbeat) {
+bool AwaitEnd(pid_t child, absl::Duration deadline, absl::FunctionRef<void()> heartbeat) {
   // glibc 2.36 declares pidfd_open() without extern "C".
   const int descriptor = static_cast<int>(syscall(SYS_pidfd_open, child, 0));
   if (descriptor < 0) return false;
@@ -63,9 +62,8 @@ int AddReport(const std::string& report, pid_t child, ViolationList& out) {
     start = end + 1;
     const size_t colon = line.find(": ");
     if (colon == std::string::npos) continue;
-    out.Add(line.substr(0, colon), absl::StrFormat("%s [child process %d]",
-                                                   line.substr(colon + 2),
-                                                   child));
+    out.Add(line.substr(0, colon),
+            absl::StrFormat("%s [child process %d]", line.substr(colon + 2), child));
     ++line_count;
   }
   return line_count;
@@ -76,8 +74,7 @@ int AddReport(const std::string& report, pid_t child, ViolationList& out) {
 absl::StatusOr<ChildChannel> ChildChannel::Make() {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
-    return absl::ResourceExhaustedError(
-        absl::StrFormat("no pipe to a child: %s", strerror(errno)));
+    return absl::ResourceExhaustedError(absl::StrFormat("no pipe to a child: %s", strerror(errno)));
   }
   return ChildChannel(ends[0], ends[1]);
 }
@@ -118,16 +115,13 @@ void DieWithHost(pid_t parent) {
 void ExitWithViolations(ChildChannel& channel, const ViolationList& found) {
   std::string report;
   for (const Violation& violation : found.violations()) {
-    absl::StrAppendFormat(&report, "%s: %s\n", violation.oracle,
-                          violation.message);
+    absl::StrAppendFormat(&report, "%s: %s\n", violation.oracle, violation.message);
   }
   channel.Exit(found.empty() ? kChildPassed : kChildViolation, report);
 }
 
-absl::Status CollectChild(pid_t child, ChildChannel& channel,
-                          absl::Duration deadline,
-                          absl::FunctionRef<void()> heartbeat,
-                          ViolationList& out) {
+absl::Status CollectChild(pid_t child, ChildChannel& channel, absl::Duration deadline,
+                          absl::FunctionRef<void()> heartbeat, ViolationList& out) {
   const bool ended = AwaitEnd(child, deadline, heartbeat);
   if (!ended) (void)kill(child, SIGKILL);
   int status = 0;
@@ -135,9 +129,8 @@ absl::Status CollectChild(pid_t child, ChildChannel& channel,
   }
   const std::string report = channel.ReadAll();
   if (!ended) {
-    out.Add("fork-child",
-            absl::StrFormat("child process %d hung: no end within %s, killed",
-                            child, absl::FormatDuration(deadline)));
+    out.Add("fork-child", absl::StrFormat("child process %d hung: no end within %s, killed", child,
+                                          absl::FormatDuration(deadline)));
     return absl::OkStatus();
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == kChildPassed) {
@@ -148,10 +141,8 @@ absl::Status CollectChild(pid_t child, ChildChannel& channel,
         absl::StrFormat("child process %d could not work: %s", child, report));
   }
   const int line_count = AddReport(report, child, out);
-  if (line_count == 0 || !WIFEXITED(status) ||
-      WEXITSTATUS(status) != kChildViolation) {
-    out.Add("fork-child", absl::StrFormat("child process %d %s", child,
-                                          WaitStatusText(status)));
+  if (line_count == 0 || !WIFEXITED(status) || WEXITSTATUS(status) != kChildViolation) {
+    out.Add("fork-child", absl::StrFormat("child process %d %s", child, WaitStatusText(status)));
   }
   return absl::OkStatus();
 }

@@ -47,8 +47,7 @@ class ChildChannel {
   std::string ReadAll();
 
  private:
-  ChildChannel(int read_end, int write_end)
-      : read_end_(read_end), write_end_(write_end) {}
+  ChildChannel(int read_end, int write_end) : read_end_(read_end), write_end_(write_end) {}
 
   int read_end_;
   int write_end_;
@@ -60,17 +59,14 @@ void DieWithHost(pid_t parent);
 
 // In the child: reports everything in `found` and ends the process with
 // kChildViolation, or with kChildPassed if it is empty.
-[[noreturn]] void ExitWithViolations(ChildChannel& channel,
-                                     const ViolationList& found);
+[[noreturn]] void ExitWithViolations(ChildChannel& channel, const ViolationList& found);
 
 // In the parent: waits until `child` has ended, at most `deadline`, then kills
 // it; reaps it; adds to `out` what it reported, or that it hung, crashed or ended
 // unexpectedly, always with its pid and wait status. Calls `heartbeat` now and
 // then while it waits. Returns ResourceExhaustedError for kChildError.
-absl::Status CollectChild(pid_t child, ChildChannel& channel,
-                          absl::Duration deadline,
-                          absl::FunctionRef<void()> heartbeat,
-                          ViolationList& out);
+absl::Status CollectChild(pid_t child, ChildChannel& channel, absl::Duration deadline,
+                          absl::FunctionRef<void()> heartbeat, ViolationList& out);
 
 }  // namespace stressd::host
 

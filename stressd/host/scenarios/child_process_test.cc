@@ -28,8 +28,7 @@ std::vector<Violation> Collect(absl::FunctionRef<void(ChildChannel&)> child,
     _exit(99);
   }
   ViolationList out;
-  const absl::Status collected =
-      CollectChild(pid, *channel, deadline, [] {}, out);
+  const absl::Status collected = CollectChild(pid, *channel, deadline, [] {}, out);
   if (status != nullptr) *status = collected;
   // H1: reaped.
   EXPECT_EQ(waitpid(pid, nullptr, WNOHANG), -1);
@@ -38,9 +37,8 @@ std::vector<Violation> Collect(absl::FunctionRef<void(ChildChannel&)> child,
 }
 
 TEST(ChildProcessTest, AChildThatFoundNothingAddsNothing) {
-  EXPECT_TRUE(Collect([](ChildChannel& channel) {
-                ExitWithViolations(channel, ViolationList());
-              }).empty());
+  EXPECT_TRUE(
+      Collect([](ChildChannel& channel) { ExitWithViolations(channel, ViolationList()); }).empty());
 }
 
 TEST(ChildProcessTest, ViolationsArriveWithThePid) {
@@ -81,20 +79,14 @@ TEST(ChildProcessTest, AnUnknownExitCodeIsReported) {
 
 // A verdict of "violation" that says nothing is still one.
 TEST(ChildProcessTest, AnEmptyReportIsStillAViolation) {
-  EXPECT_EQ(Collect([](ChildChannel& channel) {
-              channel.Exit(kChildViolation, "");
-            }).size(),
-            1u);
+  EXPECT_EQ(Collect([](ChildChannel& channel) { channel.Exit(kChildViolation, ""); }).size(), 1u);
 }
 
 TEST(ChildProcessTest, AChildThatCouldNotWorkIsAnError) {
   absl::Status status;
-  EXPECT_TRUE(Collect(
-                  [](ChildChannel& channel) {
-                    channel.Exit(kChildError, "no memory");
-                  },
-                  &status)
-                  .empty());
+  EXPECT_TRUE(
+      Collect([](ChildChannel& channel) { channel.Exit(kChildError, "no memory"); }, &status)
+          .empty());
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no memory"));
 }

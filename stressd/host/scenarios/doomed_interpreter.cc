@@ -14,10 +14,9 @@ constexpr int64_t kOperationsPerSafePoint = 8;
 
 absl::Status DoomedInterpreter::Create(rt::ThreadState& thread) {
   list_ = rt::ListNew(thread);
-  type_ = rt::TypeNew(thread, {.name = "Doomed",
-                               .slot_count = 1,
-                               .finalizer = &CountFinalizer,
-                               .finalizer_context = this});
+  type_ = rt::TypeNew(
+      thread,
+      {.name = "Doomed", .slot_count = 1, .finalizer = &CountFinalizer, .finalizer_context = this});
   if (list_ != nullptr && type_ != nullptr) return absl::OkStatus();
   Release(thread);
   return absl::ResourceExhaustedError("no memory for a shared list and a type");
@@ -41,8 +40,7 @@ bool DoomedInterpreter::Root(rt::ThreadState& thread) {
   return true;
 }
 
-DoomedInterpreter::Outcome DoomedInterpreter::Work(rt::ThreadState& thread,
-                                                   Prng& prng,
+DoomedInterpreter::Outcome DoomedInterpreter::Work(rt::ThreadState& thread, Prng& prng,
                                                    int64_t operation_count) {
   for (int64_t i = 0; i < operation_count; ++i) {
     const uint64_t draw = prng.Below(100);
@@ -69,8 +67,7 @@ bool DoomedInterpreter::Append(rt::ThreadState& thread, Prng& prng) {
     rt::ListClear(thread, list_);
     return true;
   }
-  rt::Number* const number =
-      rt::NumberNew(thread, static_cast<int64_t>(prng.Next()));
+  rt::Number* const number = rt::NumberNew(thread, static_cast<int64_t>(prng.Next()));
   if (number == nullptr) return false;
   rt::Object* item = rt::AsObject(number);
   if (prng.Chance(1, 3)) {
@@ -95,27 +92,21 @@ void DoomedInterpreter::Read(rt::ThreadState& thread, Prng& prng) {
   if (size == 0) return;
   rt::DecrefIfNotNull(
       thread,
-      rt::ListGet(thread, list_,
-                  static_cast<int64_t>(
-                      prng.Below(static_cast<uint64_t>(size)))));
+      rt::ListGet(thread, list_, static_cast<int64_t>(prng.Below(static_cast<uint64_t>(size)))));
 }
 
-void DoomedInterpreter::CountFinalizer(rt::ObjectThread&, rt::Instance*,
-                                       void* doomed) {
+void DoomedInterpreter::CountFinalizer(rt::ObjectThread&, rt::Instance*, void* doomed) {
   // relaxed: a statistic, judged when the interpreter is gone.
-  static_cast<DoomedInterpreter*>(doomed)->finalizers_run_.fetch_add(
-      1, std::memory_order_relaxed);
+  static_cast<DoomedInterpreter*>(doomed)->finalizers_run_.fetch_add(1, std::memory_order_relaxed);
 }
 
-void DoomedInterpreter::Judge(std::string_view moment,
-                              ViolationList& out) const {
+void DoomedInterpreter::Judge(std::string_view moment, ViolationList& out) const {
   // relaxed: no thread works in the interpreter any more.
   const int64_t made = instances_made_.load(std::memory_order_relaxed);
   const int64_t run = finalizers_run_.load(std::memory_order_relaxed);
   if (made == run) return;
   out.Add("finalizers",
-          absl::StrFormat("%d instances were made and %d finalizers ran (%s)",
-                          made, run, moment));
+          absl::StrFormat("%d instances were made and %d finalizers ran (%s)", made, run, moment));
 }
 
 }  // namespace stressd::host

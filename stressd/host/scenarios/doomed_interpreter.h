@@ -44,16 +44,14 @@ class DoomedInterpreter {
 
   // Does `operation_count` random operations with safe points among them. After
   // kShutDown the thread state is not current any more. `thread` has its root.
-  [[nodiscard]] Outcome Work(rt::ThreadState& thread, Prng& prng,
-                             int64_t operation_count);
+  [[nodiscard]] Outcome Work(rt::ThreadState& thread, Prng& prng, int64_t operation_count);
 
   // The interpreter being gone: reports instances whose finalizer did not run
   // exactly once.
   void Judge(std::string_view moment, ViolationList& out) const;
 
  private:
-  static void CountFinalizer(rt::ObjectThread& thread, rt::Instance* instance,
-                             void* doomed);
+  static void CountFinalizer(rt::ObjectThread& thread, rt::Instance* instance, void* doomed);
 
   [[nodiscard]] bool Append(rt::ThreadState& thread, Prng& prng);
   void Read(rt::ThreadState& thread, Prng& prng);

@@ -13,8 +13,8 @@ void Announce(DoomedRound& round, uint32_t batch_count) {
 }
 
 // Works until somebody shuts the thread state down.
-absl::Status WorkUntilStruck(ScenarioContext& context, DoomedRound& round,
-                             Victim& victim, Worker& worker) {
+absl::Status WorkUntilStruck(ScenarioContext& context, DoomedRound& round, Victim& victim,
+                             Worker& worker) {
   for (;;) {
     switch (round.doomed.Work(*victim.thread, worker.prng, kDoomedBatch)) {
       case DoomedInterpreter::Outcome::kShutDown:
@@ -37,8 +37,8 @@ absl::Status WorkUntilStruck(ScenarioContext& context, DoomedRound& round,
 }
 
 // Works, then leaves the detached thread state to the finalizer.
-absl::Status WorkAndPark(ScenarioContext& context, DoomedRound& round,
-                         Victim& victim, Worker& worker) {
+absl::Status WorkAndPark(ScenarioContext& context, DoomedRound& round, Victim& victim,
+                         Worker& worker) {
   const int64_t batch_count = worker.prng.Between(0, round.batches_per_park);
   for (int64_t i = 0; i < batch_count; ++i) {
     // Nobody shuts it down before it is parked, and lack of memory only makes
@@ -58,8 +58,7 @@ absl::Status WorkAndPark(ScenarioContext& context, DoomedRound& round,
   (void)round.parked.ArriveAndWait();  // Always opened.
   if (rt::Attach(*victim.thread)) {
     round.found->Add("late-attach",
-                     absl::StrFormat("a deleted thread state was attached (%s)",
-                                     round.moment));
+                     absl::StrFormat("a deleted thread state was attached (%s)", round.moment));
     Retire(*victim.thread);
     return absl::OkStatus();
   }
@@ -74,8 +73,8 @@ void Retire(rt::ThreadState& thread) {
   rt::DeleteThreadState(thread, thread);
 }
 
-absl::Status BeVictim(ScenarioContext& context, DoomedRound& round,
-                      Victim& victim, Worker& worker) {
+absl::Status BeVictim(ScenarioContext& context, DoomedRound& round, Victim& victim,
+                      Worker& worker) {
   bool rooted = false;
   if (rt::Attach(*victim.thread)) {
     rooted = round.doomed.Root(*victim.thread);
@@ -90,9 +89,8 @@ absl::Status BeVictim(ScenarioContext& context, DoomedRound& round,
     if (rooted) return absl::OkStatus();
     return absl::ResourceExhaustedError("no memory for a thread's root");
   }
-  return round.strike == Strike::kClear
-             ? WorkAndPark(context, round, victim, worker)
-             : WorkUntilStruck(context, round, victim, worker);
+  return round.strike == Strike::kClear ? WorkAndPark(context, round, victim, worker)
+                                        : WorkUntilStruck(context, round, victim, worker);
 }
 
 void AwaitBatches(DoomedRound& round) {

@@ -43,8 +43,8 @@ struct DoomedRound {
   std::string moment;            // For messages.
   ViolationList* found = nullptr;
   DoomedInterpreter doomed;
-  StartGate rooted;  // The victims have their roots.
-  StartGate parked;  // kClear: they are detached and wait for the end.
+  StartGate rooted;                 // The victims have their roots.
+  StartGate parked;                 // kClear: they are detached and wait for the end.
   rt::Atomic<uint32_t> failed{0};   // Victims that could not get a root.
   rt::Atomic<uint32_t> batches{0};  // Done, over all victims.
   rt::Atomic<uint32_t> give_up{0};  // 1: the victims end by themselves.
@@ -60,8 +60,7 @@ struct Victim {
 void Retire(rt::ThreadState& thread);
 
 // The life of one victim. ResourceExhaustedError if memory runs out.
-absl::Status BeVictim(ScenarioContext& context, DoomedRound& round,
-                      Victim& victim, Worker& worker);
+absl::Status BeVictim(ScenarioContext& context, DoomedRound& round, Victim& victim, Worker& worker);
 
 // Blocks until the victims have done `strike_after` batches.
 void AwaitBatches(DoomedRound& round);

@@ -28,11 +28,10 @@ namespace stressd::host {
 namespace {
 
 // In the order of Strike.
-constexpr std::string_view kStrikeNames[] = {"clear", "inside", "elsewhere",
-                                             "nowhere", "runtime"};
+constexpr std::string_view kStrikeNames[] = {"clear", "inside", "elsewhere", "nowhere", "runtime"};
 constexpr size_t kStrikeCount = std::size(kStrikeNames);
-constexpr std::string_view kStrikeChoices[] = {
-    "any", "clear", "inside", "elsewhere", "nowhere", "runtime"};
+constexpr std::string_view kStrikeChoices[] = {"any",       "clear",   "inside",
+                                               "elsewhere", "nowhere", "runtime"};
 
 constexpr ParameterSpec kParameters[] = {
     IntParameter("threads", 3, 1, 256, "Threads that are struck."),
@@ -87,18 +86,14 @@ class ForeignFinalize final : public Scenario {
     round.found = &found_;
     round.batches_per_park = 2 * batches_;
     round.strike = DrawStrike(context.prng());
-    round.moment =
-        absl::StrFormat("round %d, strike %s", rounds_done_,
-                        kStrikeNames[static_cast<size_t>(round.strike)]);
-    round.strike_after =
-        static_cast<uint32_t>(context.prng().Between(0, 2 * batches_));
+    round.moment = absl::StrFormat("round %d, strike %s", rounds_done_,
+                                   kStrikeNames[static_cast<size_t>(round.strike)]);
+    round.strike_after = static_cast<uint32_t>(context.prng().Between(0, 2 * batches_));
     std::unique_ptr<rt::Runtime> own_runtime;
     if (round.strike == Strike::kRuntime) {
       own_runtime = rt::Runtime::Create();
       round.own_runtime = own_runtime.get();
-      round.interpreter = own_runtime == nullptr
-                              ? nullptr
-                              : own_runtime->main_interpreter();
+      round.interpreter = own_runtime == nullptr ? nullptr : own_runtime->main_interpreter();
     } else {
       round.interpreter = rt::Interpreter::Create(context.runtime());
     }
@@ -108,11 +103,9 @@ class ForeignFinalize final : public Scenario {
     std::vector<Victim> victims(static_cast<size_t>(threads_));
     const absl::Status made = MakeThreadStates(context, round, victims);
     const absl::Status status =
-        made.ok() ? context.RunWorkers(threads_ + 1,
-                                       [&](Worker& worker) {
-                                         return Play(context, round, victims,
-                                                     worker);
-                                       })
+        made.ok() ? context.RunWorkers(
+                        threads_ + 1,
+                        [&](Worker& worker) { return Play(context, round, victims, worker); })
                   : made;
     if (round.interpreter == nullptr) return status;
     // The round could not be played: nobody else is in the interpreter.
@@ -161,14 +154,13 @@ class ForeignFinalize final : public Scenario {
   }
 
   // One OS thread of a round: the last one is the finalizer.
-  absl::Status Play(ScenarioContext& context, DoomedRound& round,
-                    std::vector<Victim>& victims, Worker& worker) {
+  absl::Status Play(ScenarioContext& context, DoomedRound& round, std::vector<Victim>& victims,
+                    Worker& worker) {
     // relaxed: read when all threads have been joined.
     round.played.store(1, std::memory_order_relaxed);
     return worker.index == threads_
                ? BeFinalizer(context, round, victims, worker)
-               : BeVictim(context, round,
-                          victims[static_cast<size_t>(worker.index)], worker);
+               : BeVictim(context, round, victims[static_cast<size_t>(worker.index)], worker);
   }
 
   absl::Status BeFinalizer(ScenarioContext& context, DoomedRound& round,
@@ -177,8 +169,7 @@ class ForeignFinalize final : public Scenario {
     round.rooted.AwaitArrivals(static_cast<uint32_t>(threads_));
     const bool attached = rt::Attach(own);
     if (!attached) Refused(round, "Attach()");
-    const bool inside =
-        round.strike == Strike::kClear || round.strike == Strike::kInside;
+    const bool inside = round.strike == Strike::kClear || round.strike == Strike::kInside;
     const bool rooted = attached && inside && round.doomed.Root(own);
     if (attached) round.doomed.Release(own);
     // relaxed: ordered by the gate.
@@ -215,8 +206,8 @@ class ForeignFinalize final : public Scenario {
     return absl::OkStatus();
   }
 
-  void ClearOneByOne(DoomedRound& round, std::vector<Victim>& victims,
-                     Worker& worker, bool rooted) {
+  void ClearOneByOne(DoomedRound& round, std::vector<Victim>& victims, Worker& worker,
+                     bool rooted) {
     rt::ThreadState& own = *round.finalizer;
     if (!rt::Attach(own)) return Refused(round, "Attach()");
     // Drops objects of the parked threads, who cannot merge them.
@@ -254,8 +245,7 @@ class ForeignFinalize final : public Scenario {
 
   // Reports that the runtime refused what it must do, and sends the victims home.
   void Refused(DoomedRound& round, std::string_view what) {
-    found_.Add("finalization",
-               absl::StrFormat("%s was refused (%s)", what, round.moment));
+    found_.Add("finalization", absl::StrFormat("%s was refused (%s)", what, round.moment));
     // relaxed: a flag; a late reader does one batch more.
     round.give_up.store(1, std::memory_order_relaxed);
     round.parked.Open();
@@ -274,23 +264,28 @@ class ForeignFinalize final : public Scenario {
 
 extern const ScenarioDeclaration kForeignFinalizeDeclaration = {
     .name = "foreign-finalize",
-    .summary = "Thread states and whole interpreters are cleared and destroyed "
-               "by a thread that does not own them.",
-    .stresses = "clearing and deleting foreign thread states, finalization "
-                "while threads run, memory that outlives its thread",
-    .method = "Each of `rounds` rounds makes an interpreter and `threads` "
-              "threads that share a list in it. After some work the finalizing "
-              "thread strikes, in one of these ways: it clears and deletes the "
-              "detached thread states one by one; or finalizes the interpreter "
-              "while all threads run, being attached to it, attached elsewhere "
-              "or attached nowhere; or finalizes a whole runtime of its own. "
-              "Live objects, queued merges and delayed frees are outstanding "
-              "each time.",
-    .holds_if = "each interpreter ends exactly as an unused one does, every "
-                "finalizer ran once, and every late thread is refused",
-    .exercises = "finalization, foreign clear and delete, both parties of a "
-                 "thread state, merge queues, delayed free, parked heap "
-                 "bundles",
+    .summary =
+        "Thread states and whole interpreters are cleared and destroyed "
+        "by a thread that does not own them.",
+    .stresses =
+        "clearing and deleting foreign thread states, finalization "
+        "while threads run, memory that outlives its thread",
+    .method =
+        "Each of `rounds` rounds makes an interpreter and `threads` "
+        "threads that share a list in it. After some work the finalizing "
+        "thread strikes, in one of these ways: it clears and deletes the "
+        "detached thread states one by one; or finalizes the interpreter "
+        "while all threads run, being attached to it, attached elsewhere "
+        "or attached nowhere; or finalizes a whole runtime of its own. "
+        "Live objects, queued merges and delayed frees are outstanding "
+        "each time.",
+    .holds_if =
+        "each interpreter ends exactly as an unused one does, every "
+        "finalizer ran once, and every late thread is refused",
+    .exercises =
+        "finalization, foreign clear and delete, both parties of a "
+        "thread state, merge queues, delayed free, parked heap "
+        "bundles",
     .parameters = kParameters,
     .create = &CreateScenario<ForeignFinalize>,
 };

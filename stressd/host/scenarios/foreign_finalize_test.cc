@@ -16,11 +16,9 @@ TEST(ForeignFinalizeTest, SmokePassesWithNeighbouringSeeds) {
 }
 
 TEST(ForeignFinalizeTest, EveryStrikeHoldsTheBalance) {
-  for (const char* strike :
-       {"clear", "inside", "elsewhere", "nowhere", "runtime"}) {
+  for (const char* strike : {"clear", "inside", "elsewhere", "nowhere", "runtime"}) {
     for (uint64_t seed = 1; seed <= 3; ++seed) {
-      EXPECT_EQ(RunScenario("foreign-finalize",
-                            {{"strike", strike}, {"rounds", "24"}}, seed)
+      EXPECT_EQ(RunScenario("foreign-finalize", {{"strike", strike}, {"rounds", "24"}}, seed)
                     .Complaints(),
                 "")
           << strike << ", seed " << seed;

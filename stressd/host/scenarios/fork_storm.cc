@@ -39,19 +39,16 @@ namespace {
 constexpr int64_t kBatch = 128;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 3, 0, 256,
-                 "Threads that work while others fork."),
+    IntParameter("threads", 3, 0, 256, "Threads that work while others fork."),
     IntParameter("forkers", 1, 1, 64, "Threads that fork."),
-    IntParameter("forks", 24, 1, 100'000'000,
-                 "Forks of each of them; fewer under sanitizers."),
+    IntParameter("forks", 24, 1, 100'000'000, "Forks of each of them; fewer under sanitizers."),
     IntParameter("operations", 200, 0, 1'000'000,
                  "Random operations before each fork, and in each thread of a "
                  "child."),
     IntParameter("child_threads", 1, 0, 64, "Threads that a child starts."),
     IntParameter("held", 64, 1, 100'000, "References a thread holds at most."),
-    DurationParameter("child_deadline", absl::Seconds(10),
-                      absl::Milliseconds(100), absl::Minutes(10),
-                      "How long a child may take; longer under sanitizers."),
+    DurationParameter("child_deadline", absl::Seconds(10), absl::Milliseconds(100),
+                      absl::Minutes(10), "How long a child may take; longer under sanitizers."),
 };
 
 class ForkStorm final : public Scenario {
@@ -62,8 +59,7 @@ class ForkStorm final : public Scenario {
         forks_(ScaledLoad(parameters.GetInt("forks"))),
         operations_(parameters.GetInt("operations")),
         child_threads_(static_cast<int>(parameters.GetInt("child_threads"))),
-        child_deadline_(parameters.GetDuration("child_deadline") *
-                        kPatienceFactor) {
+        child_deadline_(parameters.GetDuration("child_deadline") * kPatienceFactor) {
     shape_.held_limit = static_cast<int>(parameters.GetInt("held"));
   }
 
@@ -83,11 +79,10 @@ class ForkStorm final : public Scenario {
     // relaxed: ordered by the start of the threads.
     forkers_left_.store(forkers_, std::memory_order_relaxed);
     if (status.ok()) {
-      status =
-          context.RunWorkers(forkers_ + threads_, [&](Worker& worker) {
-            return worker.index < forkers_ ? ForkAgainAndAgain(context, worker)
-                                           : KeepBusy(context, worker);
-          });
+      status = context.RunWorkers(forkers_ + threads_, [&](Worker& worker) {
+        return worker.index < forkers_ ? ForkAgainAndAgain(context, worker)
+                                       : KeepBusy(context, worker);
+      });
     }
     traffic_->DropHeld(context.main_thread());
     traffic_->DropShared(context.main_thread());
@@ -108,16 +103,14 @@ class ForkStorm final : public Scenario {
  private:
   // Works until no thread forks any more, with a new thread state now and then.
   absl::Status KeepBusy(ScenarioContext& context, Worker& worker) {
-    ObjectTraffic::Holder& holder =
-        traffic_->holder(static_cast<size_t>(worker.index));
+    ObjectTraffic::Holder& holder = traffic_->holder(static_cast<size_t>(worker.index));
     while (!IsOver(context)) {
       rt::ScopedThreadState thread(context.interpreter());
       if (!thread) {
         return absl::ResourceExhaustedError("no thread state could be made");
       }
       for (int64_t i = worker.prng.Between(1, 20); i > 0; --i) {
-        const absl::Status status =
-            traffic_->Work(*thread, holder, worker.prng, kBatch);
+        const absl::Status status = traffic_->Work(*thread, holder, worker.prng, kBatch);
         if (!status.ok()) return status;
         context.progress().Count(kBatch);
         if (IsOver(context)) break;
@@ -143,13 +136,10 @@ class ForkStorm final : public Scenario {
     return status;
   }
 
-  absl::Status ForkOnce(ScenarioContext& context, rt::ThreadState& thread,
-                        Worker& worker) {
-    ObjectTraffic::Holder& holder =
-        traffic_->holder(static_cast<size_t>(worker.index));
+  absl::Status ForkOnce(ScenarioContext& context, rt::ThreadState& thread, Worker& worker) {
+    ObjectTraffic::Holder& holder = traffic_->holder(static_cast<size_t>(worker.index));
     absl::Status status = traffic_->Work(
-        thread, holder, worker.prng,
-        operations_ == 0 ? 0 : worker.prng.Between(0, operations_));
+        thread, holder, worker.prng, operations_ == 0 ? 0 : worker.prng.Between(0, operations_));
     if (!status.ok()) return status;
     auto channel = ChildChannel::Make();
     if (!channel.ok()) return channel.status();
@@ -161,13 +151,11 @@ class ForkStorm final : public Scenario {
       BeChild(context, thread, worker.index, child_seed, *channel);
     }
     if (child < 0) {
-      return absl::ResourceExhaustedError(
-          absl::StrFormat("fork failed: %s", strerror(errno)));
+      return absl::ResourceExhaustedError(absl::StrFormat("fork failed: %s", strerror(errno)));
     }
     rt::ScopedDetach detached(thread);
     status = CollectChild(
-        child, *channel, child_deadline_,
-        [&context] { context.progress().Heartbeat(); }, found_);
+        child, *channel, child_deadline_, [&context] { context.progress().Heartbeat(); }, found_);
     context.progress().Count(1);
     // relaxed: a statistic, read when all threads have been joined.
     forks_done_.fetch_add(1, std::memory_order_relaxed);
@@ -178,9 +166,8 @@ class ForkStorm final : public Scenario {
   }
 
   // The whole life of a child. `thread` is its only thread state.
-  [[noreturn]] void BeChild(const ScenarioContext& parent_context,
-                            rt::ThreadState& thread, int forker,
-                            uint64_t seed, ChildChannel& channel) {
+  [[noreturn]] void BeChild(const ScenarioContext& parent_context, rt::ThreadState& thread,
+                            int forker, uint64_t seed, ChildChannel& channel) {
     ScenarioContext context({.runtime = &parent_context.runtime(),
                              .interpreter = &parent_context.interpreter(),
                              .main_thread = &thread,
@@ -193,8 +180,7 @@ class ForkStorm final : public Scenario {
     if (status.ok()) {
       const auto end = Observe(context.interpreter(), thread);
       if (end.ok()) {
-        JudgeAll(start_, *end, JudgeScope::kRuntimeOnly, "in a forked child",
-                 found);
+        JudgeAll(start_, *end, JudgeScope::kRuntimeOnly, "in a forked child", found);
         traffic_->Judge(found);
       }
       status = end.status();
@@ -207,18 +193,16 @@ class ForkStorm final : public Scenario {
   absl::Status UseRuntime(ScenarioContext& context, int forker) {
     ObjectTraffic::Holder& own =
         traffic_->holder(static_cast<size_t>(forkers_ + threads_ + forker));
-    absl::Status status = traffic_->Work(context.main_thread(), own,
-                                         context.prng(), operations_);
+    absl::Status status = traffic_->Work(context.main_thread(), own, context.prng(), operations_);
     if (!status.ok() || child_threads_ == 0) return status;
     return context.RunWorkers(child_threads_, [&](Worker& worker) {
       rt::ScopedThreadState thread(context.interpreter());
       if (!thread) {
         return absl::ResourceExhaustedError("no thread state in the child");
       }
-      ObjectTraffic::Holder& holder = traffic_->holder(
-          static_cast<size_t>(threads_ + 2 * forkers_ + worker.index));
-      const absl::Status work =
-          traffic_->Work(*thread, holder, worker.prng, operations_);
+      ObjectTraffic::Holder& holder =
+          traffic_->holder(static_cast<size_t>(threads_ + 2 * forkers_ + worker.index));
+      const absl::Status work = traffic_->Work(*thread, holder, worker.prng, operations_);
       // Every other thread of a child leaves what it holds, as in the parent.
       if (work.ok() && worker.prng.Chance(1, 2)) traffic_->Drop(*thread, holder);
       return work;
@@ -227,8 +211,7 @@ class ForkStorm final : public Scenario {
 
   bool IsOver(const ScenarioContext& context) const {
     // relaxed: only the number counts.
-    return forkers_left_.load(std::memory_order_relaxed) == 0 ||
-           context.ShouldStop();
+    return forkers_left_.load(std::memory_order_relaxed) == 0 || context.ShouldStop();
   }
 
   const int threads_;
@@ -249,23 +232,28 @@ class ForkStorm final : public Scenario {
 
 extern const ScenarioDeclaration kForkStormDeclaration = {
     .name = "fork-storm",
-    .summary = "A threaded runtime forks again and again while threads work; "
-               "each child repairs the runtime, uses it and judges its own "
-               "balance.",
-    .stresses = "fork handling, mutexes and queues at arbitrary moments, what "
-                "dead threads leave to the child",
-    .method = "`threads` threads pass objects around without end while "
-              "`forkers` threads fork `forks` times each. A child works, "
-              "starts `child_threads` threads, drops everything that the dead "
-              "threads held, comes to rest and compares itself with the start "
-              "of the run. Its verdict is collected with pid and wait status; "
-              "a child that hangs is killed after `child_deadline`.",
-    .holds_if = "every child ends by itself with its reference total, heaps, "
-                "queues and slots exactly back at the start; every value read "
-                "is right and every finalizer ran once, in parent and children",
-    .exercises = "fork, stop-the-world of the whole runtime, clearing of "
-                 "foreign thread states, merge queues, delayed free, parked "
-                 "heap bundles",
+    .summary =
+        "A threaded runtime forks again and again while threads work; "
+        "each child repairs the runtime, uses it and judges its own "
+        "balance.",
+    .stresses =
+        "fork handling, mutexes and queues at arbitrary moments, what "
+        "dead threads leave to the child",
+    .method =
+        "`threads` threads pass objects around without end while "
+        "`forkers` threads fork `forks` times each. A child works, "
+        "starts `child_threads` threads, drops everything that the dead "
+        "threads held, comes to rest and compares itself with the start "
+        "of the run. Its verdict is collected with pid and wait status; "
+        "a child that hangs is killed after `child_deadline`.",
+    .holds_if =
+        "every child ends by itself with its reference total, heaps, "
+        "queues and slots exactly back at the start; every value read "
+        "is right and every finalizer ran once, in parent and children",
+    .exercises =
+        "fork, stop-the-world of the whole runtime, clearing of "
+        "foreign thread states, merge queues, delayed free, parked "
+        "heap bundles",
     .parameters = kParameters,
     .create = &CreateScenario<ForkStorm>,
 };

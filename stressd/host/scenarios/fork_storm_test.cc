@@ -16,25 +16,19 @@ TEST(ForkStormTest, SmokePassesWithNeighbouringSeeds) {
 }
 
 TEST(ForkStormTest, ConcurrentForkersHoldTheBalance) {
-  EXPECT_EQ(RunScenario("fork-storm",
-                        {{"forkers", "3"}, {"child_threads", "3"}}, 7)
-                .Complaints(),
+  EXPECT_EQ(RunScenario("fork-storm", {{"forkers", "3"}, {"child_threads", "3"}}, 7).Complaints(),
             "");
 }
 
 TEST(ForkStormTest, AForkingThreadAloneHoldsTheBalance) {
-  EXPECT_EQ(RunScenario("fork-storm",
-                        {{"threads", "0"}, {"child_threads", "0"}}, 8)
-                .Complaints(),
+  EXPECT_EQ(RunScenario("fork-storm", {{"threads", "0"}, {"child_threads", "0"}}, 8).Complaints(),
             "");
 }
 
 // A deadline that no child can keep: each one is killed, reaped and reported.
 TEST(ForkStormTest, AHangingChildIsAViolation) {
   const RunOutcome outcome = RunScenario(
-      "fork-storm",
-      {{"forks", "1"}, {"operations", "1000000"}, {"child_deadline", "100ms"}},
-      9);
+      "fork-storm", {{"forks", "1"}, {"operations", "1000000"}, {"child_deadline", "100ms"}}, 9);
   EXPECT_TRUE(outcome.Violated("fork-child")) << outcome.Complaints();
   EXPECT_FALSE(outcome.Violated("child-processes")) << outcome.Complaints();
 }

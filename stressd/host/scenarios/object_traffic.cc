@@ -23,9 +23,7 @@ absl::Status OutOfMemory() {
   return absl::ResourceExhaustedError("the runtime core is out of memory");
 }
 
-absl::Status ShutDown() {
-  return absl::AbortedError("the thread state was shut down");
-}
+absl::Status ShutDown() { return absl::AbortedError("the thread state was shut down"); }
 
 }  // namespace
 
@@ -60,8 +58,8 @@ ObjectTraffic::Holder& ObjectTraffic::NewHolder() {
   return *holders_.back();
 }
 
-absl::Status ObjectTraffic::Work(rt::ThreadState& thread, Holder& holder,
-                                 Prng& prng, int64_t operation_count) {
+absl::Status ObjectTraffic::Work(rt::ThreadState& thread, Holder& holder, Prng& prng,
+                                 int64_t operation_count) {
   const int hand_over = shape_.hand_over_per_mille;
   const int detach = hand_over + shape_.detach_per_mille;
   const int stop = detach + shape_.stop_per_mille;
@@ -110,15 +108,12 @@ ObjectTraffic::Level ObjectTraffic::LevelOf(const rt::Object* object) {
   return rt::IsList(object) ? Level::kList : Level::kInstance;
 }
 
-void ObjectTraffic::CountFinalizer(rt::ObjectThread&, rt::Instance*,
-                                   void* traffic) {
+void ObjectTraffic::CountFinalizer(rt::ObjectThread&, rt::Instance*, void* traffic) {
   // relaxed: a statistic, judged when no thread works any more.
-  static_cast<ObjectTraffic*>(traffic)->finalizers_run_.fetch_add(
-      1, std::memory_order_relaxed);
+  static_cast<ObjectTraffic*>(traffic)->finalizers_run_.fetch_add(1, std::memory_order_relaxed);
 }
 
-bool ObjectTraffic::MakeObject(rt::ThreadState& thread, Holder& holder,
-                               Prng& prng) {
+bool ObjectTraffic::MakeObject(rt::ThreadState& thread, Holder& holder, Prng& prng) {
   const uint64_t kind = prng.Below(8);
   rt::Object* const object = kind < 5   ? MakeNumber(thread, prng)
                              : kind < 7 ? MakeList(thread, holder, prng)
@@ -128,8 +123,7 @@ bool ObjectTraffic::MakeObject(rt::ThreadState& thread, Holder& holder,
   return true;
 }
 
-bool ObjectTraffic::WriteShared(rt::ThreadState& thread, Holder& holder,
-                                Prng& prng) {
+bool ObjectTraffic::WriteShared(rt::ThreadState& thread, Holder& holder, Prng& prng) {
   if (!instances_.empty() && prng.Chance(1, 4)) {
     // Shared instances are of the same type as inner ones: only what is below
     // an instance may go into them.
@@ -155,17 +149,14 @@ bool ObjectTraffic::WriteShared(rt::ThreadState& thread, Holder& holder,
   rt::Object* const item = holder.held_[prng.Below(holder.held_.size())];
   if (size > 0 && prng.Chance(1, 3)) {
     // False: another thread made the list shorter. That is no failure.
-    (void)rt::ListSet(thread, list,
-                      static_cast<int64_t>(
-                          prng.Below(static_cast<uint64_t>(size))),
+    (void)rt::ListSet(thread, list, static_cast<int64_t>(prng.Below(static_cast<uint64_t>(size))),
                       item);
     return true;
   }
   return rt::ListAppend(thread, list, item);
 }
 
-bool ObjectTraffic::WriteOwn(rt::ThreadState& thread, Holder& holder,
-                             Prng& prng) {
+bool ObjectTraffic::WriteOwn(rt::ThreadState& thread, Holder& holder, Prng& prng) {
   if (holder.held_.empty()) return true;
   rt::Object* const target = holder.held_[prng.Below(holder.held_.size())];
   const Level level = LevelOf(target);
@@ -187,8 +178,7 @@ bool ObjectTraffic::WriteOwn(rt::ThreadState& thread, Holder& holder,
   return rt::ListAppend(thread, list, item);
 }
 
-void ObjectTraffic::ReadShared(rt::ThreadState& thread, Holder& holder,
-                               Prng& prng) {
+void ObjectTraffic::ReadShared(rt::ThreadState& thread, Holder& holder, Prng& prng) {
   rt::Object* found = nullptr;
   if (!instances_.empty() && prng.Chance(1, 4)) {
     found = rt::InstanceGet(thread, instances_[prng.Below(instances_.size())],
@@ -197,9 +187,8 @@ void ObjectTraffic::ReadShared(rt::ThreadState& thread, Holder& holder,
     rt::List* const list = lists_[prng.Below(lists_.size())];
     const int64_t size = rt::ListSize(list);
     if (size == 0) return;
-    found = rt::ListGet(
-        thread, list,
-        static_cast<int64_t>(prng.Below(static_cast<uint64_t>(size))));
+    found =
+        rt::ListGet(thread, list, static_cast<int64_t>(prng.Below(static_cast<uint64_t>(size))));
   }
   if (found == nullptr) return;  // Empty, or shorter meanwhile.
   Inspect(found);
@@ -210,8 +199,7 @@ void ObjectTraffic::ReadShared(rt::ThreadState& thread, Holder& holder,
   }
 }
 
-void ObjectTraffic::HandOver(rt::ThreadState& thread, Holder& holder,
-                             Prng& prng) {
+void ObjectTraffic::HandOver(rt::ThreadState& thread, Holder& holder, Prng& prng) {
   rt::Object* given = nullptr;
   if (!holder.held_.empty()) {
     const size_t index = prng.Below(holder.held_.size());
@@ -222,8 +210,8 @@ void ObjectTraffic::HandOver(rt::ThreadState& thread, Holder& holder,
   // (X1) acq_rel exchange, synchronizes with the exchange (X1) of another
   //      thread and with (X2): what it wrote into the object comes before we
   //      look at it.
-  rt::Object* const taken = slots_[prng.Below(slots_.size())].exchange(
-      given, std::memory_order_acq_rel);
+  rt::Object* const taken =
+      slots_[prng.Below(slots_.size())].exchange(given, std::memory_order_acq_rel);
   if (taken == nullptr) return;
   Inspect(taken);
   if (prng.Chance(1, 2)) {
@@ -233,8 +221,7 @@ void ObjectTraffic::HandOver(rt::ThreadState& thread, Holder& holder,
   }
 }
 
-void ObjectTraffic::DropOne(rt::ThreadState& thread, Holder& holder,
-                            Prng& prng) {
+void ObjectTraffic::DropOne(rt::ThreadState& thread, Holder& holder, Prng& prng) {
   if (holder.held_.empty()) return;
   const size_t index = prng.Below(holder.held_.size());
   rt::Object* const object = holder.held_[index];
@@ -244,15 +231,12 @@ void ObjectTraffic::DropOne(rt::ThreadState& thread, Holder& holder,
 }
 
 rt::Object* ObjectTraffic::MakeNumber(rt::ThreadState& thread, Prng& prng) {
-  rt::Number* const number =
-      rt::NumberNew(thread, NumberOf(static_cast<uint32_t>(prng.Next())));
+  rt::Number* const number = rt::NumberNew(thread, NumberOf(static_cast<uint32_t>(prng.Next())));
   return number == nullptr ? nullptr : rt::AsObject(number);
 }
 
-rt::Object* ObjectTraffic::MakeList(rt::ThreadState& thread, Holder& holder,
-                                    Prng& prng) {
-  rt::List* const list =
-      rt::ListNew(thread, static_cast<int64_t>(prng.Below(kInnerListItems)));
+rt::Object* ObjectTraffic::MakeList(rt::ThreadState& thread, Holder& holder, Prng& prng) {
+  rt::List* const list = rt::ListNew(thread, static_cast<int64_t>(prng.Below(kInnerListItems)));
   if (list == nullptr) return nullptr;
   for (uint64_t i = prng.Below(kInnerListItems); i > 0; --i) {
     rt::Object* const item = PickHeldBelow(holder, Level::kList, prng);
@@ -265,33 +249,28 @@ rt::Object* ObjectTraffic::MakeList(rt::ThreadState& thread, Holder& holder,
   return rt::AsObject(list);
 }
 
-rt::Object* ObjectTraffic::MakeInstance(rt::ThreadState& thread, Holder& holder,
-                                        Prng& prng) {
+rt::Object* ObjectTraffic::MakeInstance(rt::ThreadState& thread, Holder& holder, Prng& prng) {
   rt::Instance* const instance = rt::InstanceNew(thread, type_);
   if (instance == nullptr) return nullptr;
   // relaxed: a statistic, judged when no thread works any more.
   instances_made_.fetch_add(1, std::memory_order_relaxed);
   for (uint32_t slot = 0; slot < kInstanceSlots; ++slot) {
-    rt::InstanceSet(thread, instance, slot,
-                    PickHeldBelow(holder, Level::kInstance, prng));
+    rt::InstanceSet(thread, instance, slot, PickHeldBelow(holder, Level::kInstance, prng));
   }
   return rt::AsObject(instance);
 }
 
-rt::Object* ObjectTraffic::PickHeldBelow(const Holder& holder, Level level,
-                                         Prng& prng) {
+rt::Object* ObjectTraffic::PickHeldBelow(const Holder& holder, Level level, Prng& prng) {
   if (holder.held_.empty()) return nullptr;
   const size_t start = prng.Below(holder.held_.size());
   for (size_t i = 0; i < holder.held_.size(); ++i) {
-    rt::Object* const object =
-        holder.held_[(start + i) % holder.held_.size()];
+    rt::Object* const object = holder.held_[(start + i) % holder.held_.size()];
     if (LevelOf(object) < level) return object;
   }
   return nullptr;
 }
 
-void ObjectTraffic::Hold(rt::ThreadState& thread, Holder& holder,
-                         rt::Object* object) {
+void ObjectTraffic::Hold(rt::ThreadState& thread, Holder& holder, rt::Object* object) {
   holder.held_.push_back(object);
   if (holder.held_.size() <= static_cast<size_t>(shape_.held_limit)) return;
   rt::Object* const oldest = holder.held_.front();
@@ -323,8 +302,7 @@ void ObjectTraffic::DropHeld(rt::ThreadState& thread) {
 void ObjectTraffic::DropShared(rt::ThreadState& thread) {
   for (rt::Atomic<rt::Object*>& slot : slots_) {
     // (X2) acquire exchange, synchronizes with the exchange (X1) in HandOver().
-    rt::DecrefIfNotNull(thread,
-                        slot.exchange(nullptr, std::memory_order_acquire));
+    rt::DecrefIfNotNull(thread, slot.exchange(nullptr, std::memory_order_acquire));
   }
   for (rt::List* const list : lists_) rt::Decref(thread, rt::AsObject(list));
   lists_.clear();
@@ -342,13 +320,11 @@ void ObjectTraffic::Judge(ViolationList& out) const {
   const int64_t wrong = wrong_values_.load(std::memory_order_relaxed);
   if (wrong != 0) {
     out.Add("object-values",
-            absl::StrFormat("%d numbers did not hold what they were made with",
-                            wrong));
+            absl::StrFormat("%d numbers did not hold what they were made with", wrong));
   }
   if (instances_made() != finalizers_run()) {
-    out.Add("finalizers",
-            absl::StrFormat("%d instances were made and %d finalizers ran",
-                            instances_made(), finalizers_run()));
+    out.Add("finalizers", absl::StrFormat("%d instances were made and %d finalizers ran",
+                                          instances_made(), finalizers_run()));
   }
 }
 

@@ -78,8 +78,7 @@ class ObjectTraffic {
   // AbortedError if the thread state was shut down: it is not current any more,
   // and what it held stays in `holder`. ResourceExhaustedError when memory runs
   // out.
-  absl::Status Work(rt::ThreadState& thread, Holder& holder, Prng& prng,
-                    int64_t operation_count);
+  absl::Status Work(rt::ThreadState& thread, Holder& holder, Prng& prng, int64_t operation_count);
 
   // Drops what `holder` holds, whoever put it there.
   void Drop(rt::ThreadState& thread, Holder& holder);
@@ -99,16 +98,12 @@ class ObjectTraffic {
   enum class Level { kNumber = 0, kList = 1, kInstance = 2 };
 
   static Level LevelOf(const rt::Object* object);
-  static void CountFinalizer(rt::ObjectThread& thread, rt::Instance* instance,
-                             void* traffic);
+  static void CountFinalizer(rt::ObjectThread& thread, rt::Instance* instance, void* traffic);
 
   // One operation each. False when memory ran out.
-  [[nodiscard]] bool MakeObject(rt::ThreadState& thread, Holder& holder,
-                                Prng& prng);
-  [[nodiscard]] bool WriteShared(rt::ThreadState& thread, Holder& holder,
-                                 Prng& prng);
-  [[nodiscard]] bool WriteOwn(rt::ThreadState& thread, Holder& holder,
-                              Prng& prng);
+  [[nodiscard]] bool MakeObject(rt::ThreadState& thread, Holder& holder, Prng& prng);
+  [[nodiscard]] bool WriteShared(rt::ThreadState& thread, Holder& holder, Prng& prng);
+  [[nodiscard]] bool WriteOwn(rt::ThreadState& thread, Holder& holder, Prng& prng);
   void ReadShared(rt::ThreadState& thread, Holder& holder, Prng& prng);
   void HandOver(rt::ThreadState& thread, Holder& holder, Prng& prng);
   void DropOne(rt::ThreadState& thread, Holder& holder, Prng& prng);
@@ -117,8 +112,7 @@ class ObjectTraffic {
   rt::Object* MakeList(rt::ThreadState& thread, Holder& holder, Prng& prng);
   rt::Object* MakeInstance(rt::ThreadState& thread, Holder& holder, Prng& prng);
   // Returns a held object below `level`, borrowed, or null.
-  static rt::Object* PickHeldBelow(const Holder& holder, Level level,
-                                   Prng& prng);
+  static rt::Object* PickHeldBelow(const Holder& holder, Level level, Prng& prng);
   void Hold(rt::ThreadState& thread, Holder& holder, rt::Object* object);
   // Looks at an object that a reader was given (O2).
   void Inspect(const rt::Object* object);

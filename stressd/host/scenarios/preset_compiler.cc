@@ -23,22 +23,20 @@ std::string Quoted(const std::string& text) {
 }
 
 // Appends the table entries of one file; false, with a message, if it is wrong.
-bool AddFile(const char* path, std::string& arrays, std::string& entries,
-             int& preset_count) {
+bool AddFile(const char* path, std::string& arrays, std::string& entries, int& preset_count) {
   std::ifstream file(path);
   std::stringstream text;
   text << file.rdbuf();
   stressd::host::ScenarioPresets presets;
-  if (!file || !google::protobuf::TextFormat::ParseFromString(text.str(),
-                                                              &presets)) {
+  if (!file || !google::protobuf::TextFormat::ParseFromString(text.str(), &presets)) {
     std::cerr << path << ": cannot be read as ScenarioPresets\n";
     return false;
   }
   for (const auto& preset : presets.preset()) {
     const std::string array = "kPreset" + std::to_string(preset_count++);
     // Sorted, so that the output does not depend on a hash.
-    const std::map<std::string, std::string> sorted(
-        preset.parameters().begin(), preset.parameters().end());
+    const std::map<std::string, std::string> sorted(preset.parameters().begin(),
+                                                    preset.parameters().end());
     if (!sorted.empty()) {
       arrays += "constexpr PresetParameter " + array + "[] = {\n";
       for (const auto& [name, value] : sorted) {
@@ -46,8 +44,7 @@ bool AddFile(const char* path, std::string& arrays, std::string& entries,
       }
       arrays += "};\n";
     }
-    entries += "    {" + Quoted(presets.scenario()) + ", " +
-               Quoted(preset.name()) + ", " +
+    entries += "    {" + Quoted(presets.scenario()) + ", " + Quoted(preset.name()) + ", " +
                (sorted.empty() ? "{}" : array) + "},\n";
   }
   return true;

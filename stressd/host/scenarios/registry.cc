@@ -22,16 +22,14 @@ namespace stressd::host {
   SCENARIO(ForkStorm)               \
   SCENARIO(ThreadChurn)
 
-#define STRESSD_DECLARE(scenario) \
-  extern const ScenarioDeclaration k##scenario##Declaration;
+#define STRESSD_DECLARE(scenario) extern const ScenarioDeclaration k##scenario##Declaration;
 STRESSD_SCENARIOS(STRESSD_DECLARE)
 #undef STRESSD_DECLARE
 
 namespace {
 
 #define STRESSD_ENTRY(scenario) &k##scenario##Declaration,
-constexpr const ScenarioDeclaration* kScenarios[] = {
-    STRESSD_SCENARIOS(STRESSD_ENTRY)};
+constexpr const ScenarioDeclaration* kScenarios[] = {STRESSD_SCENARIOS(STRESSD_ENTRY)};
 #undef STRESSD_ENTRY
 #undef STRESSD_SCENARIOS
 
@@ -50,8 +48,8 @@ absl::StatusOr<const ScenarioDeclaration*> FindScenario(std::string_view name) {
     if (scenario->name == name) return scenario;
     AppendName(names, scenario->name);
   }
-  return absl::NotFoundError(absl::StrFormat(
-      "scenario \"%s\" does not exist: there are %s", name, names));
+  return absl::NotFoundError(
+      absl::StrFormat("scenario \"%s\" does not exist: there are %s", name, names));
 }
 
 absl::StatusOr<Parameters> MakeParameters(const ScenarioDeclaration& scenario,
@@ -67,10 +65,9 @@ absl::StatusOr<Parameters> MakeParameters(const ScenarioDeclaration& scenario,
       AppendName(names, candidate.name);
     }
     if (found == nullptr) {
-      return absl::InvalidArgumentError(absl::StrFormat(
-          "preset \"%s\" of scenario \"%s\" does not exist: %s", preset,
-          scenario.name,
-          names.empty() ? "it has none" : "there are " + names));
+      return absl::InvalidArgumentError(
+          absl::StrFormat("preset \"%s\" of scenario \"%s\" does not exist: %s", preset,
+                          scenario.name, names.empty() ? "it has none" : "there are " + names));
     }
     for (const PresetParameter& parameter : found->parameters) {
       // Keeps what `overrides` says.

@@ -61,8 +61,7 @@ TEST(RegistryTest, EveryPresetBelongsToAScenarioAndIsAllowed) {
 TEST(RegistryTest, OverridesWinOverThePreset) {
   const auto scenario = FindScenario("thread-churn");
   ASSERT_TRUE(scenario.ok());
-  const auto parameters =
-      MakeParameters(**scenario, "smoke", {{"rounds", "3"}});
+  const auto parameters = MakeParameters(**scenario, "smoke", {{"rounds", "3"}});
   ASSERT_TRUE(parameters.ok()) << parameters.status();
   EXPECT_EQ(parameters->GetInt("rounds"), 3);
 }
@@ -104,8 +103,7 @@ TEST(RegistryTest, CanariesDeclareTheirVerdicts) {
     const auto scenario = FindScenario(row.name);
     ASSERT_TRUE(scenario.ok()) << scenario.status();
     const auto verdict = [&](const char* flavor) {
-      return std::string(
-          ExpectedVerdictName((*scenario)->expected.ForFlavor(flavor)));
+      return std::string(ExpectedVerdictName((*scenario)->expected.ForFlavor(flavor)));
     };
     EXPECT_EQ(verdict("plain"), row.plain) << row.name;
     EXPECT_EQ(verdict("asan"), row.asan) << row.name;

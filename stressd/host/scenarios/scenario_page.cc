@@ -32,8 +32,7 @@ void AppendParameters(const ScenarioDeclaration& scenario, std::string& page) {
   page += "| --- | --- | --- | --- | --- |\n";
   for (const ParameterSpec& spec : scenario.parameters) {
     absl::StrAppendFormat(&page, "| `%s` | %s | %s | %s | %s |\n", spec.name,
-                          ParameterTypeName(spec.type),
-                          ParameterValueText(spec.default_value),
+                          ParameterTypeName(spec.type), ParameterValueText(spec.default_value),
                           AllowedText(spec), spec.doc);
   }
 }
@@ -45,8 +44,7 @@ void AppendPresets(const ScenarioDeclaration& scenario, std::string& page) {
     absl::StrAppendFormat(&page, "- `%s`:", preset.name);
     if (preset.parameters.empty()) page += " the defaults";
     for (const PresetParameter& parameter : preset.parameters) {
-      absl::StrAppendFormat(&page, "%s `%s=%s`",
-                            &parameter == preset.parameters.data() ? "" : ",",
+      absl::StrAppendFormat(&page, "%s `%s=%s`", &parameter == preset.parameters.data() ? "" : ",",
                             parameter.name, parameter.text);
     }
     page += "\n";
@@ -58,10 +56,9 @@ void AppendVerdicts(const ScenarioDeclaration& scenario, std::string& page) {
   page += "\n## Expected verdict\n\n| flavor | verdict |\n| --- | --- |\n";
   for (const std::string_view flavor : {"plain", "asan", "tsan", "bench"}) {
     const ExpectedVerdict verdict = scenario.expected.ForFlavor(flavor);
-    absl::StrAppendFormat(&page, "| %s | %s |\n", flavor,
-                          verdict == ExpectedVerdict::kSilent
-                              ? "not meant to see it"
-                              : ExpectedVerdictName(verdict));
+    absl::StrAppendFormat(
+        &page, "| %s | %s |\n", flavor,
+        verdict == ExpectedVerdict::kSilent ? "not meant to see it" : ExpectedVerdictName(verdict));
   }
 }
 
@@ -82,13 +79,10 @@ std::string ScenarioPage(const ScenarioDeclaration& scenario) {
   if (scenario.always_fresh) {
     page += "\nAlways runs in a fresh host.\n";
   }
-  absl::StrAppendFormat(&page, "\n**Stresses.** %s\n",
-                        Sentence(scenario.stresses));
+  absl::StrAppendFormat(&page, "\n**Stresses.** %s\n", Sentence(scenario.stresses));
   absl::StrAppendFormat(&page, "\n**Method.** %s\n", Sentence(scenario.method));
-  absl::StrAppendFormat(&page, "\n**Holds if.** %s\n",
-                        Sentence(scenario.holds_if));
-  absl::StrAppendFormat(&page, "\n**Exercises.** %s\n",
-                        Sentence(scenario.exercises));
+  absl::StrAppendFormat(&page, "\n**Holds if.** %s\n", Sentence(scenario.holds_if));
+  absl::StrAppendFormat(&page, "\n**Exercises.** %s\n", Sentence(scenario.exercises));
   AppendParameters(scenario, page);
   AppendPresets(scenario, page);
   AppendVerdicts(scenario, page);
@@ -97,8 +91,9 @@ std::string ScenarioPage(const ScenarioDeclaration& scenario) {
 
 std::string ScenarioIndexPage() {
   std::string page(kNotice);
-  page += "# Scenarios\n\n| scenario | what it does | kind |\n"
-          "| --- | --- | --- |\n";
+  page +=
+      "# Scenarios\n\n| scenario | what it does | kind |\n"
+      "| --- | --- | --- |\n";
   for (const ScenarioDeclaration* scenario : Scenarios()) {
     absl::StrAppendFormat(&page, "| [%s](%s) | %s | %s |\n", scenario->name,
                           ScenarioPageFile(*scenario), scenario->summary,

@@ -21,12 +21,10 @@ std::string ReadPage(const std::string& name) {
 }
 
 TEST(ScenarioPageTest, CommittedPagesAreUpToDate) {
-  const std::string advice =
-      "run: bazel run //stressd/host/scenarios:write_pages";
+  const std::string advice = "run: bazel run //stressd/host/scenarios:write_pages";
   EXPECT_EQ(ReadPage("README.md"), ScenarioIndexPage()) << advice;
   for (const ScenarioDeclaration* scenario : Scenarios()) {
-    EXPECT_EQ(ReadPage(ScenarioPageFile(*scenario)), ScenarioPage(*scenario))
-        << advice;
+    EXPECT_EQ(ReadPage(ScenarioPageFile(*scenario)), ScenarioPage(*scenario)) << advice;
   }
 }
 

@@ -13,20 +13,17 @@ namespace stressd::host {
 namespace {
 
 // The phases of a run, with observations around the middle one.
-absl::Status RunPhases(Scenario& scenario, ScenarioContext& context,
-                       ViolationList& violations) {
+absl::Status RunPhases(Scenario& scenario, ScenarioContext& context, ViolationList& violations) {
   absl::Status status = scenario.SetUp(context);
   if (!status.ok()) return status;
   const auto before = Observe(context.interpreter(), context.main_thread());
   if (!before.ok()) return before.status();
   status = scenario.Run(context);
   if (!status.ok()) return status;
-  const auto after =
-      Observe(context.interpreter(), context.main_thread(), &*before);
+  const auto after = Observe(context.interpreter(), context.main_thread(), &*before);
   if (!after.ok()) return after.status();
   scenario.Check(context, violations);
-  JudgeAll(*before, *after, JudgeScope::kEverything, "after the run",
-           violations);
+  JudgeAll(*before, *after, JudgeScope::kEverything, "after the run", violations);
   return absl::OkStatus();
 }
 
@@ -35,8 +32,7 @@ absl::Status RunPhases(Scenario& scenario, ScenarioContext& context,
 std::string RunOutcome::Complaints() const {
   std::string text = status.ok() ? "" : status.ToString() + "\n";
   for (const Violation& violation : violations) {
-    absl::StrAppendFormat(&text, "%s: %s\n", violation.oracle,
-                          violation.message);
+    absl::StrAppendFormat(&text, "%s: %s\n", violation.oracle, violation.message);
   }
   for (const std::string& message : unreached) {
     absl::StrAppendFormat(&text, "not reached: %s\n", message);
@@ -51,8 +47,7 @@ bool RunOutcome::Violated(std::string_view oracle) const {
   return false;
 }
 
-RunOutcome RunScenario(std::string_view scenario,
-                       const ParameterTexts& overrides, uint64_t seed,
+RunOutcome RunScenario(std::string_view scenario, const ParameterTexts& overrides, uint64_t seed,
                        const std::atomic<bool>* stop) {
   RunOutcome outcome;
   const auto declaration = FindScenario(scenario);
@@ -74,8 +69,7 @@ RunOutcome RunScenario(std::string_view scenario,
                              .seed = seed,
                              .progress = &progress,
                              .stop = stop});
-    const std::unique_ptr<Scenario> instance =
-        (*declaration)->create(*parameters);
+    const std::unique_ptr<Scenario> instance = (*declaration)->create(*parameters);
     outcome.status = RunPhases(*instance, context, violations);
     instance->TearDown(context);
   }

@@ -31,8 +31,7 @@ struct RunOutcome {
 
 // Runs `scenario` in a runtime of its own with `overrides` over its smoke
 // preset. `stop`, if not null, cancels the run when it becomes true.
-RunOutcome RunScenario(std::string_view scenario,
-                       const ParameterTexts& overrides, uint64_t seed,
+RunOutcome RunScenario(std::string_view scenario, const ParameterTexts& overrides, uint64_t seed,
                        const std::atomic<bool>* stop = nullptr);
 
 }  // namespace stressd::host

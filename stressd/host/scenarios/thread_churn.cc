@@ -31,8 +31,7 @@ constexpr ParameterSpec kParameters[] = {
     IntParameter("rounds", 40, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under "
                  "sanitizers."),
-    IntParameter("lives", 2, 1, 1000,
-                 "Thread states that each OS thread goes through per round."),
+    IntParameter("lives", 2, 1, 1000, "Thread states that each OS thread goes through per round."),
     IntParameter("operations", 800, 1, 10'000'000,
                  "Random operations per life; each life draws between half and "
                  "one and a half of it."),
@@ -44,8 +43,7 @@ constexpr ParameterSpec kParameters[] = {
     IntParameter("detach_per_mille", 10, 0, 1000,
                  "Of 1000 operations, how many detach and attach; together "
                  "with the others at most 1000."),
-    IntParameter("stop_per_mille", 1, 0, 1000,
-                 "Of 1000 operations, how many stop the world."),
+    IntParameter("stop_per_mille", 1, 0, 1000, "Of 1000 operations, how many stop the world."),
 };
 
 class ThreadChurn final : public Scenario {
@@ -56,14 +54,10 @@ class ThreadChurn final : public Scenario {
         lives_(parameters.GetInt("lives")),
         operations_(parameters.GetInt("operations")) {
     shape_.held_limit = static_cast<int>(parameters.GetInt("held"));
-    shape_.shared_list_count =
-        static_cast<int>(parameters.GetInt("shared_lists"));
-    shape_.hand_over_per_mille =
-        static_cast<int>(parameters.GetInt("hand_over_per_mille"));
-    shape_.detach_per_mille =
-        static_cast<int>(parameters.GetInt("detach_per_mille"));
-    shape_.stop_per_mille =
-        static_cast<int>(parameters.GetInt("stop_per_mille"));
+    shape_.shared_list_count = static_cast<int>(parameters.GetInt("shared_lists"));
+    shape_.hand_over_per_mille = static_cast<int>(parameters.GetInt("hand_over_per_mille"));
+    shape_.detach_per_mille = static_cast<int>(parameters.GetInt("detach_per_mille"));
+    shape_.stop_per_mille = static_cast<int>(parameters.GetInt("stop_per_mille"));
   }
 
   absl::Status SetUp(ScenarioContext&) override {
@@ -75,9 +69,8 @@ class ThreadChurn final : public Scenario {
   absl::Status Run(ScenarioContext& context) override {
     absl::Status status = traffic_->Create(context.main_thread());
     while (status.ok() && rounds_done_ < rounds_ && !context.ShouldStop()) {
-      status = context.RunWorkers(threads_, [&](Worker& worker) {
-        return LiveLives(context, worker);
-      });
+      status =
+          context.RunWorkers(threads_, [&](Worker& worker) { return LiveLives(context, worker); });
       // The main thread answers what the round's threads asked of it.
       if (status.ok() && !rt::SafePoint(context.main_thread())) {
         status = absl::AbortedError("the main thread state was shut down");
@@ -100,19 +93,17 @@ class ThreadChurn final : public Scenario {
  private:
   // What one OS thread of a round does.
   absl::Status LiveLives(ScenarioContext& context, Worker& worker) {
-    ObjectTraffic::Holder& holder =
-        traffic_->holder(static_cast<size_t>(worker.index));
+    ObjectTraffic::Holder& holder = traffic_->holder(static_cast<size_t>(worker.index));
     for (int64_t life = 0; life < lives_; ++life) {
       rt::ScopedThreadState thread(context.interpreter());
       if (!thread) {
         return absl::ResourceExhaustedError("no thread state could be made");
       }
-      int64_t left = worker.prng.Between(std::max<int64_t>(1, operations_ / 2),
-                                         operations_ + operations_ / 2);
+      int64_t left =
+          worker.prng.Between(std::max<int64_t>(1, operations_ / 2), operations_ + operations_ / 2);
       while (left > 0) {
         const int64_t batch = std::min(left, kBatch);
-        const absl::Status status =
-            traffic_->Work(*thread, holder, worker.prng, batch);
+        const absl::Status status = traffic_->Work(*thread, holder, worker.prng, batch);
         if (!status.ok()) return status;
         context.progress().Count(static_cast<uint64_t>(batch));
         left -= batch;
@@ -138,18 +129,23 @@ class ThreadChurn final : public Scenario {
 
 extern const ScenarioDeclaration kThreadChurnDeclaration = {
     .name = "thread-churn",
-    .summary = "Threads start, attach, make and share objects, drop each "
-               "other's, detach and exit, again and again.",
-    .stresses = "merge queues, abandoned heaps, reuse of QSBR slots and of "
-                "memory across threads",
-    .method = "`rounds` rounds of `threads` OS threads; each thread lives "
-              "`lives` lives in a row, each with a thread state of its own, "
-              "and does about `operations` random operations in each. A part "
-              "of what it holds is left to the others when it exits.",
-    .holds_if = "every number read is what was written, and every instance's "
-                "finalizer ran exactly once",
-    .exercises = "biased reference counting, merge queues, QSBR slots, delayed "
-                 "free, freelists, parked heap bundles, stop-the-world",
+    .summary =
+        "Threads start, attach, make and share objects, drop each "
+        "other's, detach and exit, again and again.",
+    .stresses =
+        "merge queues, abandoned heaps, reuse of QSBR slots and of "
+        "memory across threads",
+    .method =
+        "`rounds` rounds of `threads` OS threads; each thread lives "
+        "`lives` lives in a row, each with a thread state of its own, "
+        "and does about `operations` random operations in each. A part "
+        "of what it holds is left to the others when it exits.",
+    .holds_if =
+        "every number read is what was written, and every instance's "
+        "finalizer ran exactly once",
+    .exercises =
+        "biased reference counting, merge queues, QSBR slots, delayed "
+        "free, freelists, parked heap bundles, stop-the-world",
     .parameters = kParameters,
     .create = &CreateScenario<ThreadChurn>,
 };

@@ -16,8 +16,7 @@ TEST(ThreadChurnTest, SmokePassesWithNeighbouringSeeds) {
 }
 
 TEST(ThreadChurnTest, OneThreadAloneHoldsTheBalance) {
-  EXPECT_EQ(RunScenario("thread-churn", {{"threads", "1"}}, 3).Complaints(),
-            "");
+  EXPECT_EQ(RunScenario("thread-churn", {{"threads", "1"}}, 3).Complaints(), "");
 }
 
 TEST(ThreadChurnTest, ManyThreadsOnFewListsHoldTheBalance) {

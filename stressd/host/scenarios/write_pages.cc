@@ -31,8 +31,7 @@ int main(int argument_count, char** arguments) {
     std::cerr << "usage: write_pages FOLDER\n";
     return 2;
   }
-  bool written =
-      Write(folder + "/README.md", stressd::host::ScenarioIndexPage());
+  bool written = Write(folder + "/README.md", stressd::host::ScenarioIndexPage());
   for (const auto* scenario : stressd::host::Scenarios()) {
     written = Write(folder + "/" + stressd::host::ScenarioPageFile(*scenario),
                     stressd::host::ScenarioPage(*scenario)) &&
