@@ -41,10 +41,12 @@ class ReflectionTest(unittest.TestCase):
         self.assertTrue(scenario.summary)
         parameters = {p.parameter_id: p for p in scenario.parameters}
         self.assertIn("threads", parameters)
+        presets = {p.preset_id: dict(p.parameters) for p in scenario.presets}
+        self.assertEqual(sorted(presets), ["smoke", "soak"])
         run = self.daemon.call(
             "RunService.CreateRun",
             spec={"scenario": scenario.scenario_id, "seed": 7,
-                  "parameters": {"threads": "2", "rounds": "3"}},
+                  "parameters": presets["smoke"]},
             request_id="one")
         end = self.daemon.end_of(run.name)
         self.assertEqual(end.verdict, 1, end)  # PASSED

@@ -54,6 +54,8 @@ struct ScenarioDescription {
   // For a canary, the verdict each flavor meant to see it must give.
   std::map<std::string, Verdict> expected_verdicts;
   std::vector<ParameterDescription> parameters;
+  // Values by parameter, by the preset's name.
+  std::map<std::string, std::map<std::string, std::string>> presets;
 };
 
 struct FlavorDescription {

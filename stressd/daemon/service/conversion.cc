@@ -246,6 +246,11 @@ v1::Scenario ToScenario(const runs::ScenarioDescription& scenario) {
     described.set_documentation(parameter.documentation);
     for (const std::string& choice : parameter.choices) described.add_choices(choice);
   }
+  for (const auto& [name, values] : scenario.presets) {
+    v1::Preset& preset = *out.add_presets();
+    preset.set_preset_id(name);
+    preset.mutable_parameters()->insert(values.begin(), values.end());
+  }
   return out;
 }
 

@@ -127,7 +127,11 @@ std::vector<runs::ScenarioDescription> DescriptionsOf(const protocol::ScenarioLi
       parameter.maximum = declared.maximum();
       parameter.default_value = declared.default_value();
       parameter.documentation = declared.doc();
+      parameter.choices.assign(declared.choices().begin(), declared.choices().end());
       scenario.parameters.push_back(std::move(parameter));
+    }
+    for (const protocol::PresetDescription& preset : each.presets()) {
+      scenario.presets[preset.name()] = {preset.parameters().begin(), preset.parameters().end()};
     }
     scenarios.push_back(std::move(scenario));
   }
