@@ -18,14 +18,14 @@
 namespace rt {
 namespace {
 
-void Checkpoint(benchmark::State& state) {
+void SafePointAlone(benchmark::State& state) {
   BenchRuntime bench;
   for (auto _ : state) {
     if (!SafePoint(bench.thread())) abort();
     benchmark::ClobberMemory();
   }
 }
-BENCHMARK(Checkpoint)->Name("safe_point");
+BENCHMARK(SafePointAlone)->Name("safe_point");
 
 void QsbrCheckpoint(benchmark::State& state) {
   BenchRuntime bench;
@@ -138,8 +138,9 @@ BENCHMARK_CAPTURE(StopStart, idle, 8)->Name("stop_start_8_idle");
 
 void StopStartRunning(benchmark::State& state) {
   BenchRuntime bench;
-  std::atomic<bool> done = false;
-  std::atomic<bool> running = false;
+  // relaxed, both: flags, and joining orders the rest.
+  Atomic<bool> done{false};
+  Atomic<bool> running{false};
   std::thread other([&] {
     ScopedThreadState thread(bench.interpreter());
     while (!done.load(std::memory_order_relaxed)) {
@@ -147,12 +148,12 @@ void StopStartRunning(benchmark::State& state) {
       running.store(true, std::memory_order_relaxed);
     }
   });
-  while (!running.load()) std::this_thread::yield();
+  while (!running.load(std::memory_order_relaxed)) std::this_thread::yield();
   for (auto _ : state) {
     if (!StopTheWorld(bench.thread(), StopScope::kInterpreter)) abort();
     StartTheWorld(bench.thread());
   }
-  done = true;
+  done.store(true, std::memory_order_relaxed);
   Detach(bench.thread());
   other.join();
   if (!Attach(bench.thread())) abort();

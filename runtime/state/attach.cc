@@ -80,8 +80,8 @@ void AnswerStop(ThreadStateImpl& thread, uint32_t suspended_word) {
   // relaxed: only this thread clears bits, only under the mutex stops set it.
   thread.eval_breaker.fetch_and(~kEvalBreakerStop, std::memory_order_relaxed);
   // (T6) release exchange, synchronizes with the acquire (T7) in
-  //      WaitForCountdown() through the countdown, and with (T2): everything we
-  //      did attached comes before the stopped world.
+  //      WaitForCountdown() through the countdown: everything we did attached
+  //      comes before the stopped world.
   const uint32_t word = thread.state.exchange(suspended_word, std::memory_order_release);
   RT_CHECK(word == (kAttachedWord | kStopRequestedFlag), "INV-STW-2",
            "answer of a thread state in state %u", word);
@@ -137,8 +137,8 @@ void DetachAnywhere(ThreadStateImpl& thread) {
   SetCurrentThreadState(nullptr);
   uint32_t word = kAttachedWord;
   // (T5) release on success, synchronizes with the acquire (T4) of the next
-  //      attach and (T8) in RequestSuspensionLocked(): who stops or attaches us
-  //      sees all we did.
+  //      attach, (T8) in RequestSuspensionLocked() and (T3) in ShutDownLocked():
+  //      who attaches, stops or clears us sees all we did.
   if (!thread.state.compare_exchange_strong(word, kDetachedWord, std::memory_order_release,
                                             std::memory_order_relaxed)) {
     AnswerStop(thread, kSuspendedWord);
