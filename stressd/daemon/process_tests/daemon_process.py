@@ -67,7 +67,7 @@ class DaemonProcess:
         self.client = reflection_client.ReflectionClient(self.address)
         self.client.wait(PATIENCE_SECONDS)
 
-    def call(self, method, **fields):
+    def call(self, method, /, **fields):
         """Calls `Service.Method` of stressd.v1."""
         service, name = method.split(".")
         return self.client.call(f"stressd.v1.{service}", name, timeout=PATIENCE_SECONDS, **fields)

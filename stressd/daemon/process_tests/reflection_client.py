@@ -124,7 +124,7 @@ class ReflectionClient:
         """Returns the class of a message."""
         return self._factory.GetPrototype(descriptor)
 
-    def call(self, service, method, timeout=60, **fields):
+    def call(self, service, method, /, timeout=60, **fields):
         """Calls a method; returns the response, or an iterator of a stream's."""
         described = self.service(service)
         found = described.methods_by_name[method]
