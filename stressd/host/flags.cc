@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
 #include "stressd/protocol/exit_code.h"
 
 namespace stressd::host {
@@ -40,6 +41,12 @@ std::string SplitParameters(const std::vector<std::string>& texts,
   return "";
 }
 
+// The library takes -1 for 2^64 - 1.
+std::string ParseSeed(const std::string& text, uint64_t& out) {
+  if (text.empty() || absl::SimpleAtoi(text, &out)) return "";
+  return "--seed: '" + text + "'; must be a whole number from 0 to 2^64 - 1";
+}
+
 std::string ParseDurationText(const std::string& text, absl::Duration& out) {
   if (text.empty()) return "";
   if (!absl::ParseDuration(text, &out) || out <= absl::ZeroDuration() ||
@@ -56,6 +63,7 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int* exit_code) {
   Flags flags;
   std::vector<std::string> parameters;
   std::string duration;
+  std::string seed;
   CLI::App app("Executes stress scenarios against the runtime core.");
   app.add_option("--mode", flags.mode, "standalone, resident or forkserver")
       ->transform(CLI::CheckedTransformer(std::map<std::string, HostMode>{
@@ -75,7 +83,7 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int* exit_code) {
   app.add_option("--param", parameters, "name=value, any number of times")
       ->take_all()
       ->allow_extra_args(false);
-  app.add_option("--seed", flags.seed, "any 64-bit number");
+  app.add_option("--seed", seed, "a whole number from 0 to 2^64 - 1");
   app.add_option("--repeat", flags.repeat_count,
                  "how many runs, each with the next seed")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
@@ -87,6 +95,7 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int* exit_code) {
     return std::nullopt;
   }
   std::string problem = SplitParameters(parameters, flags.parameters);
+  if (problem.empty()) problem = ParseSeed(seed, flags.seed);
   if (problem.empty()) problem = ParseDurationText(duration, flags.duration);
   if (problem.empty()) problem = Problem(flags);
   if (problem.empty()) return flags;

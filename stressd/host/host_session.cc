@@ -115,7 +115,9 @@ bool HostSession::Handle(const protocol::ToHost& message) {
     case protocol::ToHost::kShutdown:
       control_.StopLive(StopReason::kCancelled);
       EndConversation(0);
-      return false;
+      // Goes on listening until the executor is done: a thread that ends while
+      // a run is judged is a difference.
+      return true;
     case protocol::ToHost::kForkFresh:
     case protocol::ToHost::CONTENT_NOT_SET:
       break;
@@ -128,18 +130,21 @@ bool HostSession::Handle(const protocol::ToHost& message) {
 
 void HostSession::AcceptRun(const protocol::RunRequest& request) {
   const int64_t now_ns = rt::MonotonicNanoseconds();
-  if (request.run_id() > 0 && control_.Begin(request.run_id())) {
+  {
     std::lock_guard<std::mutex> lock(mutex_);
-    pending_ = PendingRun{request, now_ns};
-    changed_.notify_all();
-    return;
+    if (!over_ && request.run_id() > 0 && control_.Begin(request.run_id())) {
+      pending_ = PendingRun{request, now_ns};
+      changed_.notify_all();
+      return;
+    }
   }
   protocol::ToDaemon answer;
   protocol::RunResult* result = answer.mutable_result();
   result->set_run_id(request.run_id());
   result->set_verdict(protocol::RunResult::ERROR);
-  result->set_error(request.run_id() > 0 ? "another run is live"
-                                         : "run_id must be greater than 0");
+  result->set_error(request.run_id() > 0
+                        ? "another run is live, or the host is ending"
+                        : "run_id must be greater than 0");
   SendOrExit(answer);
 }
 

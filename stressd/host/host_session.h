@@ -67,7 +67,8 @@ class HostSession {
   ObservationGate gate_;
   RunExecutor executor_;
 
-  std::mutex mutex_;  // Guards the fields below. A leaf.
+  // Guards the fields below. Taken before the run control's.
+  std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<PendingRun> pending_;
   bool over_ = false;
