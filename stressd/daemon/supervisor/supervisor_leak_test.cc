@@ -1,6 +1,7 @@
 // Nothing is left behind: descriptors, mappings and processes are counted.
 #include <signal.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 
@@ -22,13 +23,20 @@ RunOutcome ExecuteAndKill(Supervisor& supervisor, HostKind kind) {
   const runs::CancelToken cancel;
   ProgressGate gate;
   RunOutcome outcome;
+  std::atomic<bool> ended = false;
   std::thread thread([&] {
     outcome = supervisor.Execute(run, cancel, gate.callback());
+    ended = true;
     gate.Open();
   });
   gate.AwaitRunPhase();
-  for (const runs::HostSample& host : supervisor.SampleHosts()) {
-    if (host.kind == kind && host.run_id == run.id) kill(static_cast<pid_t>(host.pid), SIGKILL);
+  // A sample taken while the host writes its run section does not name the run.
+  for (bool killed = false; !killed && !ended;) {
+    for (const runs::HostSample& host : supervisor.SampleHosts()) {
+      if (host.kind != kind || host.run_id != run.id) continue;
+      kill(static_cast<pid_t>(host.pid), SIGKILL);
+      killed = true;
+    }
   }
   thread.join();
   return outcome;
