@@ -1,10 +1,8 @@
 // The supervisor over the real hosts, flavor by flavor: every scenario passes,
 // every canary gets the verdict its flavor is meant to give, kills leave nothing.
-#include <signal.h>
 
 #include <cstdlib>
 #include <string>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -118,18 +116,7 @@ TEST_P(RealHostsTest, TwentyHostsKilledMidRunLeaveTwentyVerdictsAndNothingElse) 
     run.spec.parameters["rounds"] = "100000000";
     run.spec.duration = absl::ZeroDuration();
     run.spec.time_limit = absl::Seconds(700);
-    const runs::CancelToken cancel;
-    ProgressGate gate;
-    RunOutcome outcome;
-    std::thread thread([&] {
-      outcome = supervisor_.Execute(run, cancel, gate.callback());
-      gate.Open();
-    });
-    gate.AwaitRunPhase();
-    for (const runs::HostSample& host : supervisor_.SampleHosts()) {
-      if (host.run_id == run.id) kill(static_cast<pid_t>(host.pid), SIGKILL);
-    }
-    thread.join();
+    const RunOutcome outcome = ExecuteAndKill(supervisor_, run);
     EXPECT_EQ(outcome.verdict, Verdict::kCrashed) << outcome.summary;
     EXPECT_EQ(outcome.host.signal, SIGKILL);
   }

@@ -1,9 +1,6 @@
 // Nothing is left behind: descriptors, mappings and processes are counted.
-#include <signal.h>
 
-#include <atomic>
 #include <string>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -16,31 +13,6 @@ namespace {
 using runs::HostKind;
 using runs::RunOutcome;
 using runs::Verdict;
-
-// Runs "obey" and kills its host with SIGKILL in the middle.
-RunOutcome ExecuteAndKill(Supervisor& supervisor, HostKind kind) {
-  const runs::RunRecord run = FakeRun("obey", kind);
-  const runs::CancelToken cancel;
-  ProgressGate gate;
-  RunOutcome outcome;
-  std::atomic<bool> ended = false;
-  std::thread thread([&] {
-    outcome = supervisor.Execute(run, cancel, gate.callback());
-    ended = true;
-    gate.Open();
-  });
-  gate.AwaitRunPhase();
-  // A sample taken while the host writes its run section does not name the run.
-  for (bool killed = false; !killed && !ended;) {
-    for (const runs::HostSample& host : supervisor.SampleHosts()) {
-      if (host.kind != kind || host.run_id != run.id) continue;
-      kill(static_cast<pid_t>(host.pid), SIGKILL);
-      killed = true;
-    }
-  }
-  thread.join();
-  return outcome;
-}
 
 void ExpectSame(const Footprint& before, const Footprint& after) {
   EXPECT_EQ(after.fd_count, before.fd_count);
@@ -56,7 +28,7 @@ TEST(SupervisorLeakTest, TwentyHostsKilledMidRunLeaveTwentyVerdictsAndNothingEls
     ASSERT_EQ(ExecuteFake(supervisor, FakeRun("pass", kind)).verdict, Verdict::kPassed);
     const Footprint before = Footprint::Take();
     for (int i = 0; i < 20; ++i) {
-      const RunOutcome outcome = ExecuteAndKill(supervisor, kind);
+      const RunOutcome outcome = ExecuteAndKill(supervisor, FakeRun("obey", kind));
       EXPECT_EQ(outcome.verdict, Verdict::kCrashed) << outcome.summary;
       EXPECT_EQ(outcome.host.signal, SIGKILL);
     }

@@ -1,5 +1,6 @@
 #include "stressd/daemon/supervisor/supervisor_test_helper.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -7,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -53,6 +55,29 @@ runs::RunRecord FakeRun(const std::string& name, runs::HostKind kind) {
 runs::RunOutcome ExecuteFake(Supervisor& supervisor, const runs::RunRecord& run) {
   const runs::CancelToken cancel;
   return supervisor.Execute(run, cancel, [](const runs::RunProgress&) {});
+}
+
+runs::RunOutcome ExecuteAndKill(Supervisor& supervisor, const runs::RunRecord& run) {
+  const runs::CancelToken cancel;
+  ProgressGate gate;
+  runs::RunOutcome outcome;
+  std::atomic<bool> ended = false;
+  std::thread thread([&] {
+    outcome = supervisor.Execute(run, cancel, gate.callback());
+    ended = true;
+    gate.Open();
+  });
+  gate.AwaitRunPhase();
+  // A sample taken while the host writes its run section does not name the run.
+  for (bool killed = false; !killed && !ended;) {
+    for (const runs::HostSample& host : supervisor.SampleHosts()) {
+      if (host.kind != run.spec.host_kind || host.run_id != run.id) continue;
+      kill(static_cast<pid_t>(host.pid), SIGKILL);
+      killed = true;
+    }
+  }
+  thread.join();
+  return outcome;
 }
 
 runs::Executor::ProgressCallback ProgressGate::callback() {

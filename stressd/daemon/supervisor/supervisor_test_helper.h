@@ -24,6 +24,9 @@ runs::RunRecord FakeRun(const std::string& name, runs::HostKind kind);
 // Executes it to its end.
 runs::RunOutcome ExecuteFake(Supervisor& supervisor, const runs::RunRecord& run);
 
+// Executes it and ends its host with SIGKILL as soon as it is in its run phase.
+runs::RunOutcome ExecuteAndKill(Supervisor& supervisor, const runs::RunRecord& run);
+
 // Waits, from another thread, until a run has made progress in a host.
 class ProgressGate {
  public:
