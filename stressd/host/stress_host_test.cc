@@ -52,7 +52,7 @@ class StressHostTest : public testing::TestWithParam<const char*> {
     const absl::Time deadline = absl::Now() + absl::Seconds(60);
     while (client.view().run().operation_count < operation_count) {
       ASSERT_LT(absl::Now(), deadline) << client.Stderr();
-      // Asking again, not synchronising: the condition is the count.
+      // style: asking again, not synchronising; the condition is the count.
       absl::SleepFor(absl::Milliseconds(1));
     }
   }
@@ -344,7 +344,8 @@ TEST_P(StressHostTest, AHangShowsNoProgress) {
   AwaitProgress(client, 2);
   const uint64_t progress = client.view().Progress();
   Cancel(client, 1, protocol::CancelRun::CANCELLED);
-  absl::SleepFor(absl::Milliseconds(200));  // What a deadline would be.
+  // style: nothing can be waited for when nothing may happen; a deadline in small.
+  absl::SleepFor(absl::Milliseconds(200));
   EXPECT_EQ(client.view().Progress(), progress);
   EXPECT_EQ(client.view().run().phase, protocol::RunPhase::kRun);
   ASSERT_EQ(::kill(-pid, SIGKILL), 0);
