@@ -7,7 +7,7 @@ trap 'rm -f "$log"' EXIT
 if [ $# -eq 0 ]; then
   set -- //...
 fi
-bazel test --keep_going --test_summary=detailed "$@" 2>&1 | tee "$log"
+bazel test --keep_going --test_summary=short "$@" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
 # Bazel prints "//label (cached) PASSED in 0.1s" per test.
