@@ -45,6 +45,7 @@ def stressd_dependencies():
             "//bazel/patches:mimalloc-2-quiet-start.patch",
             "//bazel/patches:mimalloc-3-block-links.patch",
             "//bazel/patches:mimalloc-4-page-hold.patch",
+            "//bazel/patches:mimalloc-5-thread-sanitizer.patch",
         ],
         sha256 = "cbc9d207ff105ad1f0cb739c378076143a6452b8d0624309cea0abfb040e972b",
     )
