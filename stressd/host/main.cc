@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "stressd/host/control_link.h"
+#include "stressd/host/dead_thread_stacks.h"
 #include "stressd/host/die_with_parent.h"
 #include "stressd/host/flags.h"
 #include "stressd/host/fork_server.h"
@@ -48,6 +49,7 @@ int ServeForks(protocol::FileDescriptor control) {
 }
 
 int Main(int argc, char** argv) {
+  KeepDeadThreadStacks(argv);
   int exit_code = 0;
   const std::optional<Flags> flags = ParseFlags(argc, argv, &exit_code);
   if (!flags.has_value()) return exit_code;
