@@ -4,6 +4,7 @@
 #include "runtime/base/check.h"
 #include "runtime/object/object.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tracking.h"
 #include "runtime/object/type.h"
 
 namespace rt {
@@ -42,6 +43,8 @@ Object* PopTrashcan(ObjectThread& thread) {
 }  // namespace
 
 void Destroy(ObjectThread& thread, Object* object) {
+  // Before anything that may stop the world: INV-GC-4.
+  Untrack(thread, object);
   if (thread.destroy_depth >= kDestroyDepthLimit) {
     PushTrashcan(thread, object);
     return;
@@ -52,6 +55,7 @@ void Destroy(ObjectThread& thread, Object* object) {
 
 void PushTrashcan(ObjectThread& thread, Object* object) {
   CheckDead(object);
+  Untrack(thread, object);
   // relaxed: a link is never a thread id, so a reader that probes the object
   // goes on to `shared`, which says dead.
   object->owner.store(reinterpret_cast<uint64_t>(thread.trashcan), std::memory_order_relaxed);
@@ -72,8 +76,10 @@ void MarkDead(Object* object) {
 }
 
 void ReleaseObjectMemory(Object* object) {
+  // Before the type word goes.
+  void* const block = BlockOf(object);
   MarkDead(object);
-  HeapFree(object);
+  HeapFree(block);
 }
 
 void DisableObjectFreelists(ObjectThread& victim) {

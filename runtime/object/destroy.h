@@ -7,6 +7,7 @@
 // object does not need: a lock-free reader that still probes the object finds
 // count 0 in the others and leaves it alone.
 // Invariants.  TC-1: everything in a trashcan is dead (reference_count.h).
+// INV-GC-4: what is being destroyed, or waits to be, is not tracked.
 // TC-2: the trashcan is empty whenever destroy_depth is 0, except between
 // MergeAllQueuesWorldStopped() and DrainTrashcan().
 // Thread safety.  The attached thread `thread`.

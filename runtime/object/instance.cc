@@ -4,6 +4,8 @@
 #include "runtime/base/check.h"
 #include "runtime/object/destroy.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tracking.h"
+#include "runtime/object/weak_reference.h"
 
 namespace rt {
 namespace {
@@ -16,32 +18,32 @@ TypeObject* CheckSlot(const Instance* instance, uint32_t slot_index) {
   return type;
 }
 
-// Sets the flag and returns true if the finalizer is still to run.
+}  // namespace
+
 bool ClaimFinalizer(const TypeObject* type, Object* object) {
   if (type->finalizer == nullptr) return false;
-  // relaxed: only who destroys the object looks at it, one after the other,
-  // ordered by the counts.
+  // relaxed: one thread at a time gets here, ordered by the counts: the
+  // collector's reference keeps everybody from destroying the object.
   const uint8_t flags = object->flags.load(std::memory_order_relaxed);
   if ((flags & kFlagFinalized) != 0) return false;
   object->flags.store(flags | kFlagFinalized, std::memory_order_relaxed);
   return true;
 }
 
-}  // namespace
-
 Instance* InstanceNew(ObjectThread& thread, TypeObject* type) {
   RT_CHECK(TypeOf(&type->header)->kind == TypeKind::kType && type->kind == TypeKind::kInstance,
            "INV-KIND", "not a heap type");
   const size_t bytes = sizeof(Instance) + type->slot_count * sizeof(Atomic<Object*>);
   auto* instance =
-      static_cast<Instance*>(HeapAllocate(thread.heaps, HeapKind::kCollectable, bytes));
+      reinterpret_cast<Instance*>(AllocateCollectable(thread, bytes, type->prefix_bytes));
   if (instance == nullptr) return nullptr;
   for (uint32_t i = 0; i < type->slot_count; ++i) {
     // relaxed: published with the instance.
     instance->slots[i].store(nullptr, std::memory_order_relaxed);
   }
-  NewReference(thread, &instance->header, type);
+  // The reference that the traverse function tells of comes first.
   Incref(thread, &type->header);
+  NewReference(thread, &instance->header, type);
   thread.counters->Add(Counter::kInstancesCreated);
   return instance;
 }
@@ -95,6 +97,7 @@ void DestroyInstance(ObjectThread& thread, Object* object) {
     Decref(thread, object);
     return;
   }
+  if (type->prefix_bytes != 0) ClearWeakReferences(thread, object);
   for (uint32_t i = 0; i < type->slot_count; ++i) {
     // relaxed: the last reference is gone, so nobody reads or writes slots.
     DecrefIfNotNull(thread, instance->slots[i].load(std::memory_order_relaxed));
@@ -102,6 +105,28 @@ void DestroyInstance(ObjectThread& thread, Object* object) {
   thread.counters->Add(Counter::kInstancesDestroyed);
   ReleaseObjectMemory(object);
   Decref(thread, &type->header);
+}
+
+void TraverseInstance(Object* object, ObjectVisitor visit, void* argument) {
+  auto* instance = reinterpret_cast<Instance*>(object);
+  visit(argument, &object->type->header);
+  const uint32_t slot_count = object->type->slot_count;
+  for (uint32_t i = 0; i < slot_count; ++i) {
+    // relaxed: the world is stopped.
+    Object* const value = instance->slots[i].load(std::memory_order_relaxed);
+    if (value != nullptr) visit(argument, value);
+  }
+}
+
+void ClearInstance(ObjectThread& thread, Object* object) {
+  auto* instance = reinterpret_cast<Instance*>(object);
+  const uint32_t slot_count = object->type->slot_count;
+  for (uint32_t i = 0; i < slot_count; ++i) {
+    // relaxed, both: nobody else can reach the instance.
+    Object* const value = instance->slots[i].load(std::memory_order_relaxed);
+    instance->slots[i].store(nullptr, std::memory_order_relaxed);
+    DecrefIfNotNull(thread, value);
+  }
 }
 
 }  // namespace rt

@@ -42,8 +42,15 @@ void InstanceSet(ObjectThread& thread, Instance* instance, uint32_t slot_index, 
 
 [[nodiscard]] bool IsInstance(const Object* object);
 
-// TypeObject::destroy of every heap type.
+// TypeObject::destroy, traverse and clear of every heap type.
 void DestroyInstance(ObjectThread& thread, Object* object);
+void TraverseInstance(Object* object, ObjectVisitor visit, void* argument);
+void ClearInstance(ObjectThread& thread, Object* object);
+
+// Claims the one call of the finalizer of `object`; true if it is the caller's
+// to make. The caller destroys the object or holds a reference and is the
+// collector.
+[[nodiscard]] bool ClaimFinalizer(const TypeObject* type, Object* object);
 
 inline Object* AsObject(Instance* instance) { return &instance->header; }
 inline Object* AsObject(TypeObject* type) { return &type->header; }

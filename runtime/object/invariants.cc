@@ -13,6 +13,7 @@
 #include "runtime/object/object_thread.h"
 #include "runtime/object/reference_count.h"
 #include "runtime/object/type.h"
+#include "runtime/object/weak_reference.h"
 
 namespace rt {
 namespace {
@@ -111,6 +112,7 @@ void CheckDeadHeader(const Object* object) {
 
 void CheckObjectInvariantsWorldStopped(const Object* object) {
   TypeObject* type = TypeOf(object);
+  if (type->kind == TypeKind::kWeakReference) CheckWeakReferenceInvariantsWorldStopped(object);
   // relaxed: the world is stopped.
   RT_CHECK(object->stat_index.load(std::memory_order_relaxed) == type->stat_index, "T-2",
            "the header counts for another type");

@@ -5,6 +5,7 @@
 #include "runtime/object/destroy.h"
 #include "runtime/object/object_space.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tracking.h"
 #include "runtime/object/type.h"
 
 namespace rt {
@@ -113,7 +114,7 @@ List* ListNew(ObjectThread& thread, int64_t capacity) {
               "a list on the freelist was written to");
     thread.counters->Add(Counter::kFreelistHits);
   } else {
-    list = static_cast<List*>(HeapAllocate(thread.heaps, HeapKind::kCollectable, sizeof(List)));
+    list = reinterpret_cast<List*>(AllocateCollectable(thread, sizeof(List), /*prefix_bytes=*/0));
     thread.counters->Add(Counter::kFreelistMisses);
     if (list == nullptr) return nullptr;
   }
@@ -282,6 +283,30 @@ void DestroyList(ObjectThread& thread, Object* object) {
   }
   thread.counters->Add(Counter::kFreelistOverflows);
   HeapFree(object);
+}
+
+void TraverseList(Object* object, ObjectVisitor visit, void* argument) {
+  const auto* list = reinterpret_cast<const List*>(object);
+  // relaxed, all: the world is stopped.
+  ListArray* array = list->array.load(std::memory_order_relaxed);
+  const int64_t size = list->size.load(std::memory_order_relaxed);
+  for (int64_t i = 0; i < size; ++i) {
+    visit(argument, array->items[i].load(std::memory_order_relaxed));
+  }
+}
+
+void ClearGarbageList(ObjectThread& thread, Object* object) {
+  auto* list = reinterpret_cast<List*>(object);
+  // relaxed, all: nobody else can reach the list.
+  ListArray* array = list->array.load(std::memory_order_relaxed);
+  const int64_t size = list->size.load(std::memory_order_relaxed);
+  // Empty before the first destructor runs.
+  list->size.store(0, std::memory_order_relaxed);
+  list->array.store(nullptr, std::memory_order_relaxed);
+  for (int64_t i = 0; i < size; ++i) {
+    Decref(thread, array->items[i].load(std::memory_order_relaxed));
+  }
+  HeapFree(array);
 }
 
 }  // namespace rt

@@ -25,6 +25,7 @@
 #include "runtime/base/atomic.h"
 #include "runtime/object/object.h"
 #include "runtime/object/object_thread.h"
+#include "runtime/object/type.h"
 
 namespace rt {
 
@@ -67,8 +68,10 @@ void ListClear(ObjectThread& thread, List* list);
 
 [[nodiscard]] bool IsList(const Object* object);
 
-// TypeTable::list_type.destroy.
+// TypeTable::list_type.destroy, .traverse and .clear.
 void DestroyList(ObjectThread& thread, Object* object);
+void TraverseList(Object* object, ObjectVisitor visit, void* argument);
+void ClearGarbageList(ObjectThread& thread, Object* object);
 
 inline Object* AsObject(List* list) { return &list->header; }
 

@@ -64,6 +64,15 @@ inline constexpr int64_t kImmortalSharedThreshold = int64_t{1} << 60;
 // Object::flags.
 inline constexpr uint8_t kFlagFinalized = 1;  // The finalizer has been called.
 
+// Object::gc_bits. Written by who makes or destroys the object, and in a stopped
+// world. Only a tracked object is in the collector's hands (object/tracking.h).
+//   [0] tracked  [1] reached  [2] pending  [3] frozen  [4] candidate
+inline constexpr uint8_t kGcTracked = 1;     // Alive, whole, and of a kind that can be in a cycle.
+inline constexpr uint8_t kGcReached = 2;     // By the last marking; stale outside of it.
+inline constexpr uint8_t kGcPending = 4;     // Reached, not yet traversed; only while marking.
+inline constexpr uint8_t kGcFrozen = 8;      // Collections leave it alone.
+inline constexpr uint8_t kGcCandidate = 16;  // Found unreachable by the collection under way.
+
 // Object::stat_index of a dead object (a live one is below kReferenceTypeCount).
 inline constexpr uint8_t kDeadStatIndex = 0xff;
 
@@ -77,7 +86,7 @@ struct Object {
   Atomic<uint8_t> flags;       // kFlag...; written by whoever destroys.
   Atomic<uint8_t> stat_index;  // Copy of type->stat_index, for the totals.
   Mutex mutex;                 // Serializes writers of containers; a leaf.
-  uint8_t gc_bits;             // Reserved for the collector.
+  uint8_t gc_bits;             // kGc...
   Atomic<uint32_t> local;      // The owner's count.
   Atomic<int64_t> shared;      // Everybody else's count and the flag.
   TypeObject* type;            // Poisoned when dead.

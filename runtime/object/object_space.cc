@@ -42,6 +42,14 @@ void MakeBuiltinType(TypeObject& type, TypeObject& type_type, TypeKind kind, uin
   type.alive_tag = kTypeAliveTag;
 }
 
+// Makes objects of a built-in type visible to the collector.
+void MakeCollectable(TypeObject& type, decltype(TypeObject::traverse) traverse,
+                     decltype(TypeObject::clear) clear) {
+  type.birth_gc_bits = kGcTracked;
+  type.traverse = traverse;
+  type.clear = clear;
+}
+
 void NameSlot(TypeStatSlot& slot, const char* name) {
   slot.state = TypeStatSlot::State::kLive;
   strncpy(slot.name, name, kTypeNameBytes - 1);
@@ -54,11 +62,17 @@ void MakeBuiltinTypes(TypeTable& types) {
                   &DestroyNumber);
   MakeBuiltinType(types.list_type, type_type, TypeKind::kList, kStatIndexList, "list",
                   &DestroyList);
+  MakeBuiltinType(types.weak_reference_type, type_type, TypeKind::kWeakReference,
+                  kStatIndexWeakReference, "weak reference", &DestroyWeakReference);
+  MakeCollectable(type_type, nullptr, nullptr);
+  MakeCollectable(types.list_type, &TraverseList, &ClearGarbageList);
+  MakeCollectable(types.weak_reference_type, nullptr, nullptr);
   MutexLock lock(types.mutex);
   NameSlot(types.stat_slots[kStatIndexOther], "other");
   NameSlot(types.stat_slots[kStatIndexType], type_type.name);
   NameSlot(types.stat_slots[kStatIndexNumber], types.number_type.name);
   NameSlot(types.stat_slots[kStatIndexList], types.list_type.name);
+  NameSlot(types.stat_slots[kStatIndexWeakReference], types.weak_reference_type.name);
 }
 
 }  // namespace

@@ -16,7 +16,9 @@
 #include "runtime/alloc/bundle_pool.h"
 #include "runtime/alloc/delayed_free.h"
 #include "runtime/object/merge_queue.h"
+#include "runtime/object/tracking.h"
 #include "runtime/object/type.h"
+#include "runtime/object/weak_reference.h"
 #include "runtime/qsbr/qsbr.h"
 
 namespace rt {
@@ -47,6 +49,8 @@ struct ObjectSpace {
 
   MergeTable merge_table;
   TypeTable types;
+  CollectionCounts collection;
+  WeakReferenceTable weak_references;
 
   // Of the lower folders, one per interpreter.
   QsbrShared qsbr;

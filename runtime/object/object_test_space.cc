@@ -64,6 +64,7 @@ void TestThread::Clear(ObjectThread& caller) {
   DisableObjectFreelists(*this);
   MergeQueueLeave(caller, *this);
   delayed_free.Abandon(static_cast<ObjectThread*>(&caller));
+  FlushTrackedCount(*this);
   RT_CHECK(trashcan == nullptr && destroy_depth == 0, "TC-2", "cleared with a trashcan");
   heaps->Unbind();
   space->bundle_pool.Park(heaps);

@@ -41,6 +41,7 @@ struct QsbrSlot;
 inline constexpr uint32_t kEvalBreakerStop = 1u << 0;
 inline constexpr uint32_t kEvalBreakerMerge = 1u << 1;
 inline constexpr uint32_t kEvalBreakerDelayedFree = 1u << 2;
+inline constexpr uint32_t kEvalBreakerCollect = 1u << 3;
 
 // Limits of the freelists: those CPython 3.14 settled on for ints and lists.
 inline constexpr int32_t kNumberFreelistLimit = 100;
@@ -61,6 +62,8 @@ struct alignas(kCacheLineBytes) ObjectThread {
   ThreadId id = kNobodyId;
   // The interpreter's part of the object layer.
   ObjectSpace* space = nullptr;
+  // Objects tracked less those untracked since the last flush (tracking.h).
+  int32_t tracked_count = 0;
   // Dead objects that wait to be reused. Disabled (size -1) once cleared.
   Freelist number_freelist{kNumberFreelistLimit, kNumberBytes, kReadableHeaderBytes};
   Freelist list_freelist{kListFreelistLimit, kListBytes, kReadableHeaderBytes};

@@ -3,6 +3,7 @@
 #include "runtime/base/check.h"
 #include "runtime/object/destroy.h"
 #include "runtime/object/merge_queue.h"
+#include "runtime/object/tracking.h"
 #include "runtime/object/type.h"
 
 namespace rt {
@@ -37,7 +38,6 @@ void NewReference(ObjectThread& thread, Object* object, TypeObject* type) {
   // last object that lived here: so every header word it looks at is written
   // atomically, and `shared` (0 or merged and 0 before) is written last.
   object->type = type;
-  object->gc_bits = 0;
   new (&object->mutex) Mutex();
   // relaxed: a prober looks at these only after it took a reference.
   object->flags.store(0, std::memory_order_relaxed);
@@ -56,6 +56,9 @@ void NewReference(ObjectThread& thread, Object* object, TypeObject* type) {
     object->shared.store(kSharedOne | kSharedMerged, std::memory_order_release);
   }
   internal::Account(thread, object, 1);
+  // Whole: the makers fill in the rest before they call us.
+  object->gc_bits = type->birth_gc_bits;
+  if (type->birth_gc_bits != 0) CountTracked(thread, 1);
 }
 
 void SetMaybeWeakref(Object* object) {
@@ -152,6 +155,7 @@ void ResurrectStart(ObjectThread& thread, Object* object) {
   // relaxed: a dead object's counts change no more, but by us.
   const int64_t shared = object->shared.load(std::memory_order_relaxed);
   internal::Account(thread, object, 1);
+  Track(thread, object);
   if (shared == kSharedInitial) {
     RT_DCHECK(object->owner.load(std::memory_order_relaxed) == thread.owner_id, "INV-B-4",
               "a foreign thread destroys an object with owner");

@@ -28,7 +28,8 @@
 namespace rt {
 
 // Makes `object`, fresh or reused memory, a live object of `type` with one
-// reference, owned by `thread`. Takes no reference to `type`.
+// reference, owned by `thread`. Takes no reference to `type`. What a traverse
+// function reads of it must be set before: from here on the collector sees it.
 void NewReference(ObjectThread& thread, Object* object, TypeObject* type);
 
 // Adds a reference. The caller holds one.

@@ -8,6 +8,7 @@
 #include "runtime/object/instance.h"
 #include "runtime/object/object_space.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tracking.h"
 
 namespace rt {
 namespace {
@@ -80,12 +81,16 @@ void UnlinkType(TypeTable& types, TypeObject* type) {
 TypeObject* TypeNew(ObjectThread& thread, const TypeSpec& spec) {
   if (spec.slot_count > kMaxTypeSlotCount) return nullptr;
   // The only step that can fail comes first: nothing to undo.
-  auto* type = static_cast<TypeObject*>(
-      HeapAllocate(thread.heaps, HeapKind::kCollectable, sizeof(TypeObject)));
+  auto* type = reinterpret_cast<TypeObject*>(
+      AllocateCollectable(thread, sizeof(TypeObject), /*prefix_bytes=*/0));
   if (type == nullptr) return nullptr;
   type->destroy = &DestroyInstance;
   type->kind = TypeKind::kInstance;
   type->slot_count = spec.slot_count;
+  type->birth_gc_bits = kGcTracked;
+  type->prefix_bytes = spec.weakly_referable ? kObjectPrefixBytes : 0;
+  type->traverse = &TraverseInstance;
+  type->clear = &ClearInstance;
   type->finalizer = spec.finalizer;
   type->finalizer_context = spec.finalizer_context;
   CopyName(type->name, spec.name);

@@ -6,6 +6,10 @@
 // of the reference totals: 0 is "other" (no index was free), the first few belong
 // to the built-in types. An index is given to a new type only after its old type
 // has died and the total of its cell was seen to be 0.
+// Heap walks.  A block of a collectable heap is an object, behind prefix_bytes
+// that its heap tells; objects with kGcTracked set are alive and whole. A block
+// that is handed out but not yet an object, and a freed one that its page does
+// not list, have the bit clear.
 // Invariants.  T-1: alive_tag is kTypeAliveTag from the end of construction to
 // the start of destruction. T-2: an index but 0 belongs to at most one live type.
 // Thread safety.  All fields are constant while the type lives, except its
@@ -29,14 +33,15 @@ namespace rt {
 
 struct Instance;
 
-enum class TypeKind : uint8_t { kType, kNumber, kList, kInstance };
+enum class TypeKind : uint8_t { kType, kNumber, kList, kInstance, kWeakReference };
 
 // Stat indices of the built-in types.
 inline constexpr uint8_t kStatIndexOther = 0;
 inline constexpr uint8_t kStatIndexType = 1;
 inline constexpr uint8_t kStatIndexNumber = 2;
 inline constexpr uint8_t kStatIndexList = 3;
-inline constexpr uint8_t kFirstHeapStatIndex = 4;
+inline constexpr uint8_t kStatIndexWeakReference = 4;
+inline constexpr uint8_t kFirstHeapStatIndex = 5;
 
 // TypeObject::alive_tag of a usable type. Any value no memory holds by chance.
 inline constexpr uint64_t kTypeAliveTag = 0x7479706520616c69;
@@ -45,6 +50,9 @@ inline constexpr uint64_t kTypeAliveTag = 0x7479706520616c69;
 inline constexpr uint32_t kMaxTypeSlotCount = 1024;
 
 inline constexpr size_t kTypeNameBytes = 32;
+
+// What a traverse function calls for each reference that the object holds.
+using ObjectVisitor = void (*)(void* argument, Object* object);
 
 // Called once in the life of an instance, when its count has become 0. The
 // instance is alive during the call and may be kept (resurrected) by storing it
@@ -59,7 +67,21 @@ struct TypeObject {
   void (*destroy)(ObjectThread& thread, Object* object) = nullptr;
   TypeKind kind = TypeKind::kInstance;
   uint8_t stat_index = kStatIndexOther;
+  // Object::gc_bits of a new object: kGcTracked for the kinds that live in the
+  // collectable heaps, 0 for the others.
+  uint8_t birth_gc_bits = 0;
+  // Bytes of the block before the header: 0, or kObjectPrefixBytes for objects
+  // that can be referred to weakly (weak_reference.h).
+  uint8_t prefix_bytes = 0;
   uint32_t slot_count = 0;
+  // Calls `visit` for each reference that the object holds (counts), as often as
+  // it holds it, its type included where that is a heap type. Touches no count,
+  // takes no mutex. World stopped. Null: holds none.
+  void (*traverse)(Object* object, ObjectVisitor visit, void* argument) = nullptr;
+  // Drops the references of garbage, so that cycles break. Nobody else can reach
+  // the object: no mutex, no delayed free. The object stays whole. Runs
+  // destructors. Null: nothing to drop.
+  void (*clear)(ObjectThread& thread, Object* object) = nullptr;
   FinalizerFunction finalizer = nullptr;  // Null: none.
   void* finalizer_context = nullptr;
   TypeObject* next = nullptr;  // In TypeTable::first.
@@ -73,6 +95,7 @@ struct TypeSpec {
   uint32_t slot_count = 0;  // 0..kMaxTypeSlotCount.
   FinalizerFunction finalizer = nullptr;
   void* finalizer_context = nullptr;  // Not owned; outlives the type.
+  bool weakly_referable = false;      // 16 bytes more an instance.
 };
 
 // The life of one stat index.
@@ -92,6 +115,7 @@ struct TypeTable {
   TypeObject type_type;
   TypeObject number_type;
   TypeObject list_type;
+  TypeObject weak_reference_type;
 };
 
 // Makes a heap type. Returns a new reference, or null when out of memory or when

@@ -67,6 +67,12 @@ constexpr CounterInfo kCounters[] = {
     {"freelist_miss_count", kEvents, "Allocations a freelist could not serve."},
     {"freelist_push_count", kEvents, "Objects kept on a freelist."},
     {"freelist_overflow_count", kEvents, "Objects a full or disabled freelist refused."},
+    {"weak_reference_created_count", kEvents, "Weak references created."},
+    {"weak_reference_destroyed_count", kEvents, "Weak references destroyed."},
+    {"weak_reference_cleared_count", kEvents, "Weak references whose referent died first."},
+    {"collection_count", kEvents, "Collections of cyclic garbage that ran to their end."},
+    {"object_collected_count", kEvents, "Objects that collections cleared as garbage."},
+    {"object_resurrected_count", kEvents, "Objects that finalizers saved from a collection."},
 };
 static_assert(sizeof(kCounters) / sizeof(kCounters[0]) == kCounterCount);
 

@@ -76,6 +76,13 @@ enum class Counter : uint8_t {
   kFreelistMisses,
   kFreelistPushes,
   kFreelistOverflows,
+  // Weak references and collection.
+  kWeakReferencesCreated,
+  kWeakReferencesDestroyed,
+  kWeakReferencesCleared,
+  kCollections,
+  kObjectsCollected,
+  kObjectsResurrected,
 
   kCount,  // Not a counter.
 };
