@@ -71,6 +71,8 @@ def stressd_dependencies():
     system_repository(name = "com_github_gabime_spdlog", targets = {":spdlog": "spdlog"})
     system_repository(name = "com_github_cliutils_cli11", targets = {":cli11": "CLI11"})
     system_repository(name = "com_github_nlohmann_json", targets = {":json": "nlohmann_json"})
+    system_repository(name = "concurrencykit", targets = {":ck": "-lck"})
+    system_repository(name = "liburcu", targets = {":urcu_qsbr": "liburcu-qsbr"})
     system_repository(name = "org_sqlite", targets = {":sqlite3": "sqlite3"})
     system_repository(name = "sqlitecpp", targets = {":sqlitecpp": "-lSQLiteCpp -lsqlite3"})
     system_repository(name = "prometheus_cpp", targets = {":core": "-lprometheus-cpp-core"})

@@ -1,14 +1,21 @@
-// A runtime with the benchmark's thread attached, for the time of one benchmark.
+// A runtime with the benchmark's thread attached, for the time of one benchmark;
+// and one for the benchmarks that run in several threads.
 
 #ifndef RUNTIME_BENCH_BENCH_RUNTIME_H_
 #define RUNTIME_BENCH_BENCH_RUNTIME_H_
 
+#include <cstddef>
 #include <memory>
 
 #include "runtime/base/check.h"
 #include "runtime/runtime.h"
 
 namespace rt {
+
+// 64: the working set of the published comparisons; stays in the first cache.
+inline constexpr size_t kBenchObjectCount = 64;
+// A checkpoint every so many operations, as an interpreter's loop would.
+inline constexpr int kOperationsPerCheckpoint = 32;
 
 class BenchRuntime {
  public:
@@ -29,6 +36,13 @@ class BenchRuntime {
   std::unique_ptr<Runtime> runtime_;
   ThreadState* thread_ = nullptr;
 };
+
+// For benchmarks with several threads: lives until the process ends.
+inline Interpreter& SharedBenchInterpreter() {
+  static Runtime* const runtime = Runtime::Create().release();
+  RT_CHECK(runtime != nullptr, "BENCH", "no memory for a runtime");
+  return *runtime->main_interpreter();
+}
 
 }  // namespace rt
 

@@ -19,28 +19,20 @@
 namespace rt {
 namespace {
 
-// 64: the working set of the published comparisons; stays in the first cache.
-constexpr size_t kObjects = 64;
-
-void CountPairs(benchmark::State& state) {
-  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kObjects));
-}
-
 void TouchPairs(benchmark::State& state, ThreadState& thread, const std::vector<Object*>& objects) {
-  for (auto _ : state) {
+  while (state.KeepRunningBatch(static_cast<int64_t>(objects.size()))) {
     for (Object* object : objects) {
       Incref(thread, object);
       benchmark::ClobberMemory();
       Decref(thread, object);
     }
   }
-  CountPairs(state);
 }
 
 void OwnedPair(benchmark::State& state) {
   BenchRuntime bench;
   std::vector<Object*> objects;
-  for (size_t i = 0; i < kObjects; ++i) {
+  for (size_t i = 0; i < kBenchObjectCount; ++i) {
     objects.push_back(AsObject(NumberNew(bench.thread(), 1)));
   }
   TouchPairs(state, bench.thread(), objects);
@@ -48,42 +40,14 @@ void OwnedPair(benchmark::State& state) {
 }
 BENCHMARK(OwnedPair)->Name("owned_pair");
 
-void PlainPair(benchmark::State& state) {
-  std::vector<int64_t> words(kObjects, 1);
-  for (auto _ : state) {
-    for (int64_t& word : words) {
-      ++word;
-      benchmark::ClobberMemory();
-      --word;
-    }
-  }
-  CountPairs(state);
-}
-BENCHMARK(PlainPair)->Name("owned_pair/floor:plain");
-BENCHMARK(PlainPair)->Name("immortal_pair/floor:plain");
-
-void AtomicPair(benchmark::State& state) {
-  std::vector<Atomic<int64_t>> words(kObjects);
-  for (auto _ : state) {
-    for (Atomic<int64_t>& word : words) {
-      word.fetch_add(1, std::memory_order_relaxed);
-      benchmark::ClobberMemory();
-      word.fetch_sub(1, std::memory_order_release);
-    }
-  }
-  CountPairs(state);
-}
-BENCHMARK(AtomicPair)->Name("owned_pair/floor:atomic");
-BENCHMARK(AtomicPair)->Name("shared_pair/floor:atomic");
-
 // Objects of a thread state that is detached, with a foreign reference held.
-void SharedPair(benchmark::State& state) {
+void ForeignPair(benchmark::State& state) {
   BenchRuntime bench;
   std::vector<Object*> objects;
   ThreadState* const owner = NewThreadState(bench.interpreter());
   std::thread([&] {
     if (!Attach(*owner)) abort();
-    for (size_t i = 0; i < kObjects; ++i) {
+    for (size_t i = 0; i < kBenchObjectCount; ++i) {
       objects.push_back(AsObject(NumberNew(*owner, 1)));
     }
     Detach(*owner);
@@ -98,11 +62,12 @@ void SharedPair(benchmark::State& state) {
   DeleteThreadState(bench.thread(), *owner);
   ReleaseThreadState(owner);
 }
-BENCHMARK(SharedPair)->Name("shared_pair");
+BENCHMARK(ForeignPair)->Name("foreign_pair");
 
 void ImmortalPair(benchmark::State& state) {
   BenchRuntime bench;
-  std::vector<Object*> objects(kObjects, AsObject(&bench.interpreter().space().types.number_type));
+  std::vector<Object*> objects(kBenchObjectCount,
+                               AsObject(&bench.interpreter().space().types.number_type));
   TouchPairs(state, bench.thread(), objects);
 }
 BENCHMARK(ImmortalPair)->Name("immortal_pair");
@@ -127,59 +92,51 @@ void ListCreateDestroy(benchmark::State& state) {
 }
 BENCHMARK(ListCreateDestroy)->Name("list_create_destroy");
 
+// One instance stays, so that the page lives, as in mimalloc_pair.
 void InstanceCreateDestroy(benchmark::State& state) {
   BenchRuntime bench;
   TypeSpec spec;
   spec.name = "bench";
   spec.slot_count = 2;
   TypeObject* const type = TypeNew(bench.thread(), spec);
+  Object* const kept = AsObject(InstanceNew(bench.thread(), type));
   for (auto _ : state) {
     Object* const object = AsObject(InstanceNew(bench.thread(), type));
     benchmark::DoNotOptimize(object);
     Decref(bench.thread(), object);
   }
+  Decref(bench.thread(), kept);
   Decref(bench.thread(), AsObject(type));
 }
 BENCHMARK(InstanceCreateDestroy)->Name("instance_create_destroy");
 
-// Through our copy of mimalloc; one block stays, so that its page lives.
-template <size_t kBytes, HeapKind kKind>
+// The heap's own way in and out, beside mimalloc's.
 void HeapPair(benchmark::State& state) {
   BenchRuntime bench;
-  HeapBundle* const heaps = bench.thread().heaps;
-  void* const kept = HeapAllocate(heaps, kKind, kBytes);
+  ThreadState& thread = bench.thread();
+  void* const kept = AllocateBlock(thread, HeapKind::kMemory, 64);
   for (auto _ : state) {
-    void* const block = HeapAllocate(heaps, kKind, kBytes);
+    void* const block = AllocateBlock(thread, HeapKind::kMemory, 64);
     benchmark::DoNotOptimize(block);
     HeapFree(block);
   }
   HeapFree(kept);
 }
-BENCHMARK(HeapPair<40, HeapKind::kObject>)->Name("number_create_destroy/floor:heap");
-BENCHMARK(HeapPair<48, HeapKind::kObject>)->Name("list_create_destroy/floor:heap");
-BENCHMARK(HeapPair<48, HeapKind::kObject>)->Name("instance_create_destroy/floor:heap");
-BENCHMARK(HeapPair<64, HeapKind::kMemory>)->Name("heap_pair");
-BENCHMARK(HeapPair<64, HeapKind::kMemory>)->Name("allocate_delayed_free/floor:heap");
-
-void MallocPair(benchmark::State& state) {
-  for (auto _ : state) {
-    void* const block = malloc(64);
-    benchmark::DoNotOptimize(block);
-    free(block);
-  }
-}
-BENCHMARK(MallocPair)->Name("heap_pair/floor:glibc");
+BENCHMARK(HeapPair)->Name("heap_pair");
 
 void AllocateDelayedFree(benchmark::State& state) {
-  BenchRuntime bench;
-  ThreadState& thread = bench.thread();
-  for (auto _ : state) {
-    void* const block = HeapAllocate(thread.heaps, HeapKind::kMemory, 64);
-    thread.delayed_free.FreeMemory(block, 64);
-    if (!SafePoint(thread)) abort();
+  ScopedThreadState thread(SharedBenchInterpreter());
+  if (!thread) abort();
+  while (state.KeepRunningBatch(kOperationsPerCheckpoint)) {
+    for (int i = 0; i < kOperationsPerCheckpoint; ++i) {
+      void* const block = AllocateBlock(*thread, HeapKind::kMemory, 64);
+      thread->delayed_free.FreeMemory(block, 64);
+    }
+    if (!SafePoint(*thread)) abort();
   }
 }
-BENCHMARK(AllocateDelayedFree)->Name("allocate_delayed_free");
+BENCHMARK(AllocateDelayedFree)->Name("delayed_free");
+BENCHMARK(AllocateDelayedFree)->Name("delayed_free_2_threads")->Threads(2);
 
 }  // namespace
 }  // namespace rt

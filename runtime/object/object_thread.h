@@ -83,6 +83,11 @@ struct alignas(kCacheLineBytes) ObjectThread {
   MergeQueueThread merge_queue;
 };
 
+// HeapAllocate() from the heaps of `thread`, which is attached here.
+[[nodiscard]] inline void* AllocateBlock(ObjectThread& thread, HeapKind kind, size_t bytes) {
+  return HeapAllocate(thread.heaps, kind, bytes);
+}
+
 }  // namespace rt
 
 #endif  // RUNTIME_OBJECT_OBJECT_THREAD_H_
