@@ -3,6 +3,7 @@
 #include "runtime/alloc/heap_bundle.h"
 #include "runtime/base/check.h"
 #include "runtime/object/destroy.h"
+#include "runtime/object/per_thread_count.h"
 #include "runtime/object/reference_count.h"
 #include "runtime/object/tracking.h"
 #include "runtime/object/weak_reference.h"
@@ -42,7 +43,7 @@ Instance* InstanceNew(ObjectThread& thread, TypeObject* type) {
     instance->slots[i].store(nullptr, std::memory_order_relaxed);
   }
   // The reference that the traverse function tells of comes first.
-  Incref(thread, &type->header);
+  IncrefType(thread, type);
   NewReference(thread, &instance->header, type);
   thread.counters->Add(Counter::kInstancesCreated);
   return instance;
@@ -104,7 +105,7 @@ void DestroyInstance(ObjectThread& thread, Object* object) {
   }
   thread.counters->Add(Counter::kInstancesDestroyed);
   ReleaseObjectMemory(object);
-  Decref(thread, &type->header);
+  DecrefType(thread, type);
 }
 
 void TraverseInstance(Object* object, ObjectVisitor visit, void* argument) {

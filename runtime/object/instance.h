@@ -5,7 +5,8 @@
 // under the instance's mutex. When the count becomes 0 the finalizer runs with
 // one temporary reference; if more exist afterwards the instance lives on, and
 // dies without a finalizer later.
-// Invariants.  The instance holds a reference to its type. I-1: kFlagFinalized is
+// Invariants.  The instance holds a reference to its type, counted by
+// IncrefType(). I-1: kFlagFinalized is
 // set before the finalizer runs and never cleared.
 // Thread safety.  Any attached thread that holds a reference.
 // Lock order.  The mutex is a leaf; no reference is dropped under it.

@@ -119,6 +119,9 @@ void CheckObjectInvariantsWorldStopped(const Object* object) {
   if (IsImmortal(object)) {
     CheckImmortal(object);
   } else {
+    // Plainly counted it may be anything; per_thread_count.h checks the sum.
+    // relaxed: the world is stopped.
+    if (HasPerThreadBias(object->shared.load(std::memory_order_relaxed))) return;
     CheckMortal(CountsOf(object));
   }
 }

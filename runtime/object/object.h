@@ -16,7 +16,8 @@
 // the first 24 bytes of dead memory. The word `owner` of a dead object may hold
 // a link (freelist, trashcan, allocator); a link never equals a thread id.
 // Immortal: local is kImmortalLocal and shared is at least
-// kImmortalSharedThreshold; nothing counts any more.
+// kImmortalSharedThreshold; nothing counts any more. Hot objects are counted in
+// an array of each thread as well: their `shared` carries kPerThreadBias.
 // Invariants.  INV-B-1: true count >= 0. INV-B-3: merged implies local == 0 and
 // owner == 0, and never goes back. INV-B-4: only the owner writes `local`,
 // except in a stopped world or when the owner has left the merge table.
@@ -60,6 +61,16 @@ inline constexpr uint32_t kImmortalLocal = UINT32_MAX;
 // on either side of the threshold can never be crossed.
 inline constexpr int64_t kImmortalShared = (int64_t{1} << 61) | kSharedMerged;
 inline constexpr int64_t kImmortalSharedThreshold = int64_t{1} << 60;
+
+// What an object with per-thread counts has in `shared` on top (per_thread_count.h):
+// 2^56 references, far from 0 and from the threshold whatever is added.
+inline constexpr int64_t kPerThreadBias = (int64_t{1} << 56) * kSharedOne;
+static_assert(2 * kPerThreadBias < kImmortalSharedThreshold);
+
+// Whether `shared` is that of an object with per-thread counts.
+inline constexpr bool HasPerThreadBias(int64_t shared) {
+  return shared >= kPerThreadBias / 2 && shared < kImmortalSharedThreshold;
+}
 
 // Object::flags.
 inline constexpr uint8_t kFlagFinalized = 1;  // The finalizer has been called.

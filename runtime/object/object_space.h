@@ -16,6 +16,7 @@
 #include "runtime/alloc/bundle_pool.h"
 #include "runtime/alloc/delayed_free.h"
 #include "runtime/object/merge_queue.h"
+#include "runtime/object/per_thread_count.h"
 #include "runtime/object/tracking.h"
 #include "runtime/object/type.h"
 #include "runtime/object/weak_reference.h"
@@ -49,6 +50,7 @@ struct ObjectSpace {
 
   MergeTable merge_table;
   TypeTable types;
+  PerThreadCountPool per_thread_counts;
   CollectionCounts collection;
   WeakReferenceTable weak_references;
 

@@ -9,6 +9,7 @@
 #include "runtime/object/destroy.h"
 #include "runtime/object/invariants.h"
 #include "runtime/object/merge_queue.h"
+#include "runtime/object/per_thread_count.h"
 #include "runtime/object/reference_count.h"
 
 namespace rt {
@@ -53,6 +54,13 @@ TestThread::TestThread(ObjectTestSpace& test) : test_(test) {
 }
 
 TestThread::~TestThread() {
+  // The last one does what a collection would: types that several threads have
+  // used die in a merge only.
+  if (!cleared_ && test_.IsOnlyThread()) {
+    MergeQueueDrain(*this);
+    MergePerThreadCountsWorldStopped(*this);
+    DrainTrashcan(*this);
+  }
   if (!cleared_) Clear(*this);
   if (attached_) Detach();
   test_.Leave(*this);
@@ -62,6 +70,7 @@ TestThread::~TestThread() {
 void TestThread::Clear(ObjectThread& caller) {
   RT_CHECK(!cleared_, "TEST", "cleared twice");
   DisableObjectFreelists(*this);
+  FinishPerThreadCounts(caller, *this);
   MergeQueueLeave(caller, *this);
   delayed_free.Abandon(static_cast<ObjectThread*>(&caller));
   FlushTrackedCount(*this);
@@ -167,6 +176,11 @@ void ObjectTestSpace::Leave(TestThread& thread) {
   std::unique_lock<std::mutex> lock(mutex_);
   folded_.AddAll(thread.block_);
   std::erase(threads_, &thread);
+}
+
+bool ObjectTestSpace::IsOnlyThread() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  return threads_.size() == 1;
 }
 
 int64_t ObjectTestSpace::ReferenceTotal(size_t stat_index) {

@@ -89,6 +89,7 @@ class ObjectTestSpace {
 
   void Enter(TestThread& thread);
   void Leave(TestThread& thread);
+  bool IsOnlyThread();
   void WaitWhileStopped(std::unique_lock<std::mutex>& lock, const ObjectThread* self);
   void Stop(ObjectThread& thread);
   void Start();

@@ -62,11 +62,16 @@ struct alignas(kCacheLineBytes) ObjectThread {
   ThreadId id = kNobodyId;
   // The interpreter's part of the object layer.
   ObjectSpace* space = nullptr;
+  // References to hot objects, by count id - 1 (per_thread_count.h).
+  int64_t* per_thread_counts = nullptr;
+  uint32_t per_thread_count_size = 0;  // 0 or a power of two.
   // Objects tracked less those untracked since the last flush (tracking.h).
   int32_t tracked_count = 0;
   // Dead objects that wait to be reused. Disabled (size -1) once cleared.
   Freelist number_freelist{kNumberFreelistLimit, kNumberBytes, kReadableHeaderBytes};
   Freelist list_freelist{kListFreelistLimit, kListBytes, kReadableHeaderBytes};
+  // Cleared: counts plainly for the rest of its life (INV-UID-4).
+  bool per_thread_counts_finished = false;
   // Destructors under way on this thread, and the dead objects that wait until
   // the outermost of them is done (destroy.h). Linked through Object::owner.
   uint32_t destroy_depth = 0;

@@ -143,6 +143,9 @@ bool MakeImmortal(ObjectThread& thread, Object* object) {
     // still see the object mortal find the frozen value and do not account.
   } while (!object->shared.compare_exchange_weak(shared, kImmortalShared, std::memory_order_relaxed,
                                                  std::memory_order_relaxed));
+  // What other threads count for it in their arrays is taken off when those are
+  // merged (INV-UID-7).
+  if (HasPerThreadBias(shared)) shared -= kPerThreadBias;
   const int64_t count = (shared >> kSharedShift) + local;
   internal::Account(thread, object, -count);
   // relaxed: sticky; we are the owner, INV-B-4, and give the ownership up.
@@ -171,9 +174,10 @@ void ResurrectStart(ObjectThread& thread, Object* object) {
 }
 
 int64_t TrueCount(const Object* object) {
-  // relaxed: the object is at rest.
-  return (object->shared.load(std::memory_order_relaxed) >> kSharedShift) +
-         object->local.load(std::memory_order_relaxed);
+  // relaxed, both: the object is at rest.
+  int64_t shared = object->shared.load(std::memory_order_relaxed);
+  if (HasPerThreadBias(shared)) shared -= kPerThreadBias;
+  return (shared >> kSharedShift) + object->local.load(std::memory_order_relaxed);
 }
 
 namespace internal {

@@ -80,8 +80,9 @@ void IncrefMaybeWeakref(ObjectThread& thread, Object* object);
 // object afterwards: if that is the last reference it is destroyed again.
 void ResurrectStart(ObjectThread& thread, Object* object);
 
-// The sum of local and shared count. World stopped, or the object otherwise at
-// rest. Immortal objects: meaningless.
+// The sum of local and shared count, less the bias of per-thread counts. World
+// stopped, or the object otherwise at rest; what waits in arrays is not in it.
+// Immortal objects: meaningless.
 [[nodiscard]] int64_t TrueCount(const Object* object);
 
 }  // namespace rt

@@ -84,6 +84,8 @@ TypeObject* TypeNew(ObjectThread& thread, const TypeSpec& spec) {
   auto* type = reinterpret_cast<TypeObject*>(
       AllocateCollectable(thread, sizeof(TypeObject), /*prefix_bytes=*/0));
   if (type == nullptr) return nullptr;
+  // relaxed: published with the type.
+  type->count_id.store(0, std::memory_order_relaxed);
   type->destroy = &DestroyInstance;
   type->kind = TypeKind::kInstance;
   type->slot_count = spec.slot_count;

@@ -2,7 +2,8 @@
 //
 // Model.  The built-in types are part of the ObjectSpace and immortal. Heap
 // types are objects like any other; every instance holds a reference to its
-// type. Each type has a stat index below kReferenceTypeCount that selects its cell
+// type, counted per thread once a second thread makes instances
+// (per_thread_count.h). Each type has a stat index below kReferenceTypeCount that selects its cell
 // of the reference totals: 0 is "other" (no index was free), the first few belong
 // to the built-in types. An index is given to a new type only after its old type
 // has died and the total of its cell was seen to be 0.
@@ -13,7 +14,7 @@
 // Invariants.  T-1: alive_tag is kTypeAliveTag from the end of construction to
 // the start of destruction. T-2: an index but 0 belongs to at most one live type.
 // Thread safety.  All fields are constant while the type lives, except its
-// header and the links in the space's list (guarded by TypeTable::mutex).
+// header, its count id and the links in the space's list (guarded by TypeTable::mutex).
 // Lock order.  TypeTable::mutex is a leaf; no reference is dropped under it.
 // Fork.  The mutex is object_space.cc's to take and to renew.
 // Source.  CPython Objects/typeobject.c, as an idea. Differs: one flat layout.
@@ -82,6 +83,7 @@ struct TypeObject {
   // the object: no mutex, no delayed free. The object stays whole. Runs
   // destructors. Null: nothing to drop.
   void (*clear)(ObjectThread& thread, Object* object) = nullptr;
+  Atomic<uint32_t> count_id{0};  // per_thread_count.h; 0 while one thread uses the type.
   FinalizerFunction finalizer = nullptr;  // Null: none.
   void* finalizer_context = nullptr;
   TypeObject* next = nullptr;  // In TypeTable::first.

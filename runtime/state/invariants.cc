@@ -1,6 +1,5 @@
 #include "runtime/state/invariants.h"
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +9,7 @@
 #include "runtime/base/config.h"
 #include "runtime/object/invariants.h"
 #include "runtime/object/object.h"
+#include "runtime/object/per_thread_count.h"
 #include "runtime/object/reference_count.h"
 #include "runtime/qsbr/qsbr.h"
 #include "runtime/state/attach.h"
@@ -20,7 +20,9 @@
 namespace rt {
 namespace {
 
-using ReferencesByType = std::array<int64_t, kReferenceTypeCount>;
+struct ReferencesByType {
+  int64_t found[kReferenceTypeCount] = {};
+};
 
 // 16: what stands before the header in the gc-pre heap.
 constexpr size_t kCollectablePrefixBytes = 16;
@@ -36,7 +38,7 @@ bool AddReferencesOf(void* argument, HeapKind kind, void* block, size_t /*bytes*
   CheckObjectInvariantsWorldStopped(object);
   RT_CHECK(index < kReferenceTypeCount, "INV-RT-1", "stat index %u of %p", index,
            static_cast<const void*>(object));
-  (*static_cast<ReferencesByType*>(argument))[index] += TrueCount(object);
+  static_cast<ReferencesByType*>(argument)->found[index] += TrueCount(object);
   return true;
 }
 
@@ -79,20 +81,21 @@ void CheckThreadLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread,
 void CheckReferencesLocked(InterpreterImpl& interpreter)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(interpreter.runtime.threads_mutex) {
   if (RT_REFERENCE_TOTALS == 0) return;
-  ReferencesByType found = {};
+  ReferencesByType objects;
   CounterTotals counted;
   counted.Add(interpreter.counters->block);
   for (ThreadStateImpl* thread = interpreter.threads; thread != nullptr; thread = thread->next) {
     counted.Add(*thread->counters);
     if (thread->heaps != nullptr) {
-      thread->heaps->VisitBlocks(AddReferencesOf, &found);
+      thread->heaps->VisitBlocks(AddReferencesOf, &objects);
     }
   }
-  interpreter.space.bundle_pool.VisitBlocksWorldStopped(AddReferencesOf, &found);
+  interpreter.space.bundle_pool.VisitBlocksWorldStopped(AddReferencesOf, &objects);
+  AddPerThreadCountsWorldStopped(interpreter.space, objects.found);
   for (size_t type = 0; type < kReferenceTypeCount; ++type) {
-    RT_CHECK(found[type] == counted.references[type], "INV-RT-1",
+    RT_CHECK(objects.found[type] == counted.references[type], "INV-RT-1",
              "type %zu: objects hold %lld references, counted are %lld", type,
-             static_cast<long long>(found[type]), static_cast<long long>(counted.references[type]));
+             static_cast<long long>(objects.found[type]), static_cast<long long>(counted.references[type]));
   }
 }
 
@@ -128,6 +131,7 @@ void CheckInterpreter(InterpreterImpl& interpreter, const ThreadStateImpl& calle
   space.qsbr.CheckInvariantsWorldStopped();
   CheckMergeQueueInvariantsWorldStopped(space);
   CheckTypeInvariantsWorldStopped(space);
+  CheckPerThreadCountInvariantsWorldStopped(space);
   space.bundle_pool.CheckInvariantsWorldStopped();
   CheckReferencesLocked(interpreter);
 }

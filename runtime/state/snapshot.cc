@@ -7,6 +7,7 @@
 #include "runtime/alloc/heap_bundle.h"
 #include "runtime/object/destroy.h"
 #include "runtime/object/merge_queue.h"
+#include "runtime/object/per_thread_count.h"
 #include "runtime/qsbr/qsbr.h"
 #include "runtime/state/interpreter.h"
 #include "runtime/state/runtime_impl.h"
@@ -96,6 +97,7 @@ bool Interpreter::Quiesce(ThreadState& caller) {
     if (!BeginStop(interpreter.runtime, &interpreter, thread)) return false;
     size_t left_count = QueuedObjectCountWorldStopped(space);
     MergeAllQueuesWorldStopped(thread);
+    left_count += MergePerThreadCountsWorldStopped(thread);
     {
       MutexLock lock(interpreter.runtime.threads_mutex);
       for (ThreadStateImpl* other = interpreter.threads; other != nullptr; other = other->next) {

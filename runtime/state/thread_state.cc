@@ -10,6 +10,7 @@
 #include "runtime/base/thread_id.h"
 #include "runtime/object/destroy.h"
 #include "runtime/object/merge_queue.h"
+#include "runtime/object/per_thread_count.h"
 #include "runtime/object/reference_count.h"
 #include "runtime/state/attach.h"
 #include "runtime/state/lifecycle.h"
@@ -154,6 +155,9 @@ void ClearThreadState(ThreadState& public_caller, ThreadState& public_victim) {
   // The victim's lists, whoever the caller is.
   DisableObjectFreelists(victim);
   victim.clear_step = ClearStep::kFreelistsDisabled;
+  // Before the queue is left: a merge in a stopped world finds threads there.
+  FinishPerThreadCounts(caller, victim);
+  victim.clear_step = ClearStep::kPerThreadCountsFinished;
   // Runs what is due now, while the victim is still in the merge table and may
   // own new objects; what the queue's destructors add is handed over below.
   victim.delayed_free.Abandon(static_cast<ObjectThread*>(&caller));
@@ -261,8 +265,18 @@ void ReapThreadStates(ThreadStateImpl& caller) {
   // relaxed: set by this OS thread. No reader is left, so nothing need wait.
   if (!interpreter.is_alone.load(std::memory_order_relaxed)) return;
   auto* const as_thread = static_cast<ObjectThread*>(&caller);
+  // Only this thread counts: as good as a stopped world. A finalized interpreter
+  // counts plainly from here on, so that what is dropped later dies at once; a
+  // forked child goes on as before.
+  // relaxed: set by this OS thread, or before it came.
+  if (interpreter.finalizing.load(std::memory_order_relaxed)) {
+    ClosePerThreadCountsWorldStopped(*as_thread);
+    DrainTrashcan(*as_thread);
+  }
   caller.delayed_free.ReleaseAllWorldStopped(as_thread);
   interpreter.space.delayed_free.ReleaseAllWorldStopped(as_thread);
+  MergePerThreadCountsWorldStopped(*as_thread);
+  DrainTrashcan(*as_thread);
 }
 
 ScopedThreadState::ScopedThreadState(Interpreter& interpreter) {

@@ -73,6 +73,8 @@ constexpr CounterInfo kCounters[] = {
     {"collection_count", kEvents, "Collections of cyclic garbage that ran to their end."},
     {"object_collected_count", kEvents, "Objects that collections cleared as garbage."},
     {"object_resurrected_count", kEvents, "Objects that finalizers saved from a collection."},
+    {"count_id_assigned_count", kEvents, "Objects that began to be counted per thread."},
+    {"count_id_released_count", kEvents, "Objects that ended to be counted per thread."},
 };
 static_assert(sizeof(kCounters) / sizeof(kCounters[0]) == kCounterCount);
 

@@ -83,6 +83,9 @@ enum class Counter : uint8_t {
   kCollections,
   kObjectsCollected,
   kObjectsResurrected,
+  // Per-thread counts.
+  kCountIdsAssigned,
+  kCountIdsReleased,
 
   kCount,  // Not a counter.
 };
