@@ -8,28 +8,9 @@
 #include "runtime/base/fault_point.h"
 #include "runtime/base/raw_memory.h"
 #include "runtime/qsbr/qsbr.h"
+#include "runtime/stats/counter_block.h"
 
 namespace rt {
-
-struct DelayedFreeItem {
-  uintptr_t tagged;  // Address; bit 0: an object, else a heap block.
-  uint64_t goal;
-  int64_t bytes;
-};
-
-// 254: a chunk of two-word entries was one page in CPython; with the bytes it
-// is one and a half.
-inline constexpr uint32_t kItemsPerChunk = 254;
-
-// Entries [read_index, write_index) wait.
-struct DelayedFreeChunk {
-  DelayedFreeChunk* next;
-  uint32_t read_index;
-  uint32_t write_index;
-  DelayedFreeItem items[kItemsPerChunk];
-};
-// A thread whose queue fills a chunk has been asked to process it before.
-static_assert(DelayedFreeQueue::kItemLimit < kItemsPerChunk);
 
 namespace {
 
@@ -140,7 +121,8 @@ bool InterpreterDelayedFree::TryTake(DelayedFreeList* list, DelayedFreePending* 
   return list->first != nullptr;
 }
 
-void InterpreterDelayedFree::ReleaseAllWorldStopped(void* thread) {
+DelayedFreePending InterpreterDelayedFree::ReleaseAllWorldStopped(void* thread) {
+  DelayedFreePending released;
   for (;;) {
     DelayedFreeList list;
     {
@@ -150,12 +132,15 @@ void InterpreterDelayedFree::ReleaseAllWorldStopped(void* thread) {
       item_count_.store(0, std::memory_order_relaxed);
       item_bytes_.store(0, std::memory_order_relaxed);
     }
-    if (list.first == nullptr) return;
+    if (list.first == nullptr) return released;
     // Nobody else runs, so nobody misses what is only on this stack frame.
     while (list.first != nullptr) {
       DelayedFreeChunk* const chunk = PopFront(&list);
       while (chunk->read_index < chunk->write_index) {
-        Release(chunk->items[chunk->read_index++].tagged, thread);
+        const DelayedFreeItem item = chunk->items[chunk->read_index++];
+        ++released.item_count;
+        released.item_bytes += item.bytes;
+        Release(item.tagged, thread);
       }
       RawFree(chunk);
     }
@@ -169,11 +154,14 @@ DelayedFreeQueue::~DelayedFreeQueue() {
            static_cast<long long>(pending().item_count));
   FreeChunks(&own_);
   FreeChunks(&adopted_);
+  RawFree(spare_);
 }
 
-void DelayedFreeQueue::Init(InterpreterDelayedFree* interpreter, void* thread) {
+void DelayedFreeQueue::Init(InterpreterDelayedFree* interpreter, void* thread,
+                            CounterBlock* counters) {
   interpreter_ = interpreter;
   thread_ = thread;
+  counters_ = counters;
 }
 
 DelayedFreePending DelayedFreeQueue::pending() const {
@@ -182,68 +170,105 @@ DelayedFreePending DelayedFreeQueue::pending() const {
           pending_bytes_.load(std::memory_order_relaxed)};
 }
 
-void DelayedFreeQueue::AddPending(int64_t items, int64_t bytes) {
-  AddTo(pending_items_, items);
-  AddTo(pending_bytes_, bytes);
-}
-
-void DelayedFreeQueue::FreeMemory(void* block, size_t bytes) {
-  if (block == nullptr) return;
-  Enqueue(reinterpret_cast<uintptr_t>(block), bytes);
-}
-
-void DelayedFreeQueue::FreeObject(void* object, size_t bytes) {
-  Enqueue(reinterpret_cast<uintptr_t>(object) | kObjectTag, bytes);
-}
-
-uint64_t DelayedFreeQueue::NextGoal(size_t bytes) {
-  ++items_since_advance_;
-  bytes_since_advance_ += static_cast<int64_t>(bytes);
-  QsbrShared* const qsbr = interpreter_->hooks().qsbr;
-  if (items_since_advance_ <= kItemLimit && bytes_since_advance_ <= kByteLimit) {
-    return qsbr->DeferredGoal();
-  }
-  items_since_advance_ = 0;
-  bytes_since_advance_ = 0;
-  // The new value itself: the goal after it would be one step too late.
-  const uint64_t goal = qsbr->Advance();
-  should_process_ = true;
-  interpreter_->hooks().request_processing(interpreter_->hooks().context, thread_);
-  return goal;
+void DelayedFreeQueue::Publish() {
+  if (counters_ == nullptr) return;
+  // What was enqueued is what is pending and was not when we were here last: who
+  // takes from the queue lowers known_... as well.
+  const DelayedFreePending now = pending();
+  counters_->Add(Counter::kDelayedFreesEnqueued, now.item_count - known_items_);
+  counters_->Add(Counter::kDelayedBytesEnqueued, now.item_bytes - known_bytes_);
+  known_items_ = now.item_count;
+  known_bytes_ = now.item_bytes;
 }
 
 bool DelayedFreeQueue::EnsureRoom() {
-  if (own_.last != nullptr && own_.last->write_index < kItemsPerChunk) {
-    return true;
+  DelayedFreeChunk* const last = own_.last;
+  if (last != nullptr && last->write_index < last->end_index) return true;
+  DelayedFreeChunk* chunk = std::exchange(spare_, nullptr);
+  if (chunk == nullptr) {
+    if (FaultPoint("alloc.delayed_chunk")) return false;
+    void* const memory = RawAllocate(sizeof(DelayedFreeChunk), alignof(DelayedFreeChunk));
+    if (memory == nullptr) return false;
+    chunk = new (memory) DelayedFreeChunk;
   }
-  if (FaultPoint("alloc.delayed_chunk")) return false;
-  void* const memory = RawAllocate(sizeof(DelayedFreeChunk), alignof(DelayedFreeChunk));
-  if (memory == nullptr) return false;
-  PushBack(&own_, new (memory) DelayedFreeChunk());
+  PushBack(&own_, chunk);
+  unsealed_bytes_ = 0;
   return true;
 }
 
-void DelayedFreeQueue::Enqueue(uintptr_t tagged, size_t bytes) {
-  const DelayedFreeHooks& hooks = interpreter_->hooks();
-  ++enqueued_count_;
-  if (hooks.is_alone(hooks.context, thread_)) {
-    ++released_count_;
-    interpreter_->Release(tagged, thread_);
+void DelayedFreeQueue::Recycle(DelayedFreeChunk* chunk) {
+  if (spare_ != nullptr) {
+    RawFree(chunk);
     return;
   }
-  if (!EnsureRoom()) {
+  chunk->next = nullptr;
+  chunk->goal = 0;
+  chunk->read_index = chunk->sealed_index = chunk->write_index = 0;
+  chunk->end_index = kDelayedFreeChunkItems;
+  spare_ = chunk;
+}
+
+void DelayedFreeQueue::EnqueueSlow(uintptr_t tagged, size_t bytes) {
+  const DelayedFreeHooks& hooks = interpreter_->hooks();
+  const bool is_alone = hooks.is_alone(hooks.context, thread_);
+  if (is_alone || !EnsureRoom()) {
     // Released after the world has started again, since an object's release
     // may run destructors: whoever could see it was stopped in between.
-    hooks.with_world_stopped(hooks.context, thread_, [](void*) {}, nullptr);
-    ++released_count_;
+    if (!is_alone) hooks.with_world_stopped(hooks.context, thread_, [](void*) {}, nullptr);
+    if (counters_ != nullptr) counters_->Add(Counter::kDelayedFreesImmediate);
     interpreter_->Release(tagged, thread_);
     return;
   }
-  const uint64_t goal = NextGoal(bytes);
+  open_ = own_.last;
+  AppendToOpen(tagged, bytes);
+}
+
+void DelayedFreeQueue::Seal() {
   DelayedFreeChunk* const chunk = own_.last;
-  chunk->items[chunk->write_index] = {tagged, goal, static_cast<int64_t>(bytes)};
-  ++chunk->write_index;
-  AddPending(1, static_cast<int64_t>(bytes));
+  if (chunk == nullptr || chunk->sealed_index == chunk->write_index) return;
+  // The new value itself: the goal after it would be one step too late. Entries
+  // that were sealed before wait longer than they must, at most once.
+  chunk->goal = interpreter_->hooks().qsbr->Advance();
+  chunk->sealed_index = chunk->write_index;
+  unsealed_bytes_ = 0;
+}
+
+void DelayedFreeQueue::CloseOpen() {
+  Seal();
+  // What comes next gets a chunk of its own: it must not raise this one's goal.
+  open_->end_index = open_->write_index;
+  open_ = nullptr;
+  Publish();
+  should_process_ = true;
+  const DelayedFreeHooks& hooks = interpreter_->hooks();
+  hooks.request_processing(hooks.context, thread_);
+}
+
+int64_t DelayedFreeQueue::ReleaseRun(DelayedFreeChunk* chunk, void* as_thread) {
+  int64_t count = 0;
+  int64_t bytes = 0;
+  uintptr_t object = 0;
+  // Off the queue before it is released: a callback may come back here.
+  while (chunk->read_index < chunk->sealed_index && object == 0) {
+    const DelayedFreeItem item = chunk->items[chunk->read_index++];
+    ++count;
+    bytes += item.bytes;
+    if ((item.tagged & kObjectTag) != 0) {
+      object = item.tagged;
+    } else {
+      HeapFree(reinterpret_cast<void*>(item.tagged));
+    }
+  }
+  Publish();
+  AddPending(-count, -bytes);
+  known_items_ -= count;
+  known_bytes_ -= bytes;
+  if (counters_ != nullptr) {
+    counters_->Add(Counter::kDelayedFreesDone, count);
+    counters_->Add(Counter::kDelayedBytesFreed, bytes);
+  }
+  if (object != 0) interpreter_->Release(object, as_thread);
+  return count;
 }
 
 int64_t DelayedFreeQueue::Drain(DelayedFreeList* list, bool ignore_goals, void* as_thread) {
@@ -256,38 +281,21 @@ int64_t DelayedFreeQueue::Drain(DelayedFreeList* list, bool ignore_goals, void* 
   // while this one is in a callback may empty it.
   while (DelayedFreeChunk* const chunk = list->first) {
     if (chunk->read_index == chunk->write_index) {
-      if (is_ordered && chunk == list->last) {
-        chunk->read_index = chunk->write_index = 0;  // Kept for the next.
-        break;
-      }
-      RawFree(PopFront(list));
+      if (chunk == own_.last) open_ = nullptr;
+      Recycle(PopFront(list));
       continue;
     }
-    const DelayedFreeItem item = chunk->items[chunk->read_index];
-    if (!ignore_goals && !interpreter_->IsReached(item.goal, as_thread)) {
+    if (ignore_goals) chunk->sealed_index = chunk->write_index;
+    const bool is_due = ignore_goals || (chunk->read_index < chunk->sealed_index &&
+                                         interpreter_->IsReached(chunk->goal, as_thread));
+    if (!is_due) {
       if (turns_left-- <= 0) break;
       PushBack(list, PopFront(list));
       continue;
     }
-    // Off the queue before it is released: the callback may come back here.
-    ++chunk->read_index;
-    AddPending(-1, -item.bytes);
-    ++released_count_;
-    ++released_count;
-    interpreter_->Release(item.tagged, as_thread);
+    released_count += ReleaseRun(chunk, as_thread);
   }
   return released_count;
-}
-
-void DelayedFreeQueue::AdvanceToLastGoal() {
-  const DelayedFreeChunk* const chunk = own_.last;
-  if (chunk == nullptr || chunk->read_index == chunk->write_index) return;
-  const uint64_t goal = chunk->items[chunk->write_index - 1].goal;
-  QsbrShared* const qsbr = interpreter_->hooks().qsbr;
-  if (!QsbrBefore(qsbr->write_sequence(), goal)) return;
-  qsbr->Advance();
-  items_since_advance_ = 0;
-  bytes_since_advance_ = 0;
 }
 
 int64_t DelayedFreeQueue::DrainInterpreter(void* as_thread) {
@@ -298,6 +306,8 @@ int64_t DelayedFreeQueue::DrainInterpreter(void* as_thread) {
   // ever, and who finalizes must find everything.
   Splice(&adopted_, taken);
   AddPending(counts.item_count, counts.item_bytes);
+  known_items_ += counts.item_count;
+  known_bytes_ += counts.item_bytes;
   const int64_t released_count = Drain(&adopted_, /*ignore_goals=*/false, as_thread);
   if (adopted_.first == nullptr) return released_count;
   // Back to where any thread can work on it.
@@ -309,6 +319,8 @@ int64_t DelayedFreeQueue::DrainInterpreter(void* as_thread) {
     }
   }
   AddPending(-rest.item_count, -rest.item_bytes);
+  known_items_ -= rest.item_count;
+  known_bytes_ -= rest.item_bytes;
   interpreter_->Append(std::exchange(adopted_, DelayedFreeList{}), rest);
   return released_count;
 }
@@ -317,29 +329,36 @@ int64_t DelayedFreeQueue::Process() {
   if (processing_) return 0;
   processing_ = true;
   should_process_ = false;
-  AdvanceToLastGoal();
   int64_t released_count = Drain(&own_, /*ignore_goals=*/false, thread_);
+  // Entries without a goal wait for ever. Those behind others of their chunk that
+  // still wait get theirs afterwards, so that these do not wait for a later one.
+  const DelayedFreeChunk* const chunk = own_.last;
+  if (chunk != nullptr && chunk->read_index == chunk->sealed_index) Seal();
+  Publish();
   released_count += DrainInterpreter(thread_);
   processing_ = false;
   return released_count;
 }
 
 void DelayedFreeQueue::HandOver() {
-  AdvanceToLastGoal();
+  Seal();
+  Publish();
+  open_ = nullptr;
   DelayedFreeList all = std::exchange(own_, DelayedFreeList{});
   Splice(&all, std::exchange(adopted_, DelayedFreeList{}));
   const DelayedFreePending counts = pending();
   AddPending(-counts.item_count, -counts.item_bytes);
-  items_since_advance_ = 0;
-  bytes_since_advance_ = 0;
+  known_items_ = known_bytes_ = 0;
   should_process_ = false;
   // A thread that is gone may have been in the middle of Process().
   processing_ = false;
+  RawFree(std::exchange(spare_, nullptr));
   if (counts.item_count == 0) {
     FreeChunks(&all);
-  } else {
-    interpreter_->Append(all, counts);
+    return;
   }
+  if (counters_ != nullptr) counters_->Add(Counter::kDelayedFreesAbandoned, counts.item_count);
+  interpreter_->Append(all, counts);
 }
 
 void DelayedFreeQueue::Abandon(void* as_thread) {
@@ -357,13 +376,21 @@ void DelayedFreeQueue::ReleaseAllWorldStopped(void* as_thread) {
 void DelayedFreeQueue::CheckInvariants() const {
   DelayedFreePending found;
   for (const DelayedFreeList* list : {&own_, &adopted_}) {
+    uint64_t last_goal = 0;
     for (const DelayedFreeChunk* chunk = list->first; chunk != nullptr; chunk = chunk->next) {
+      RT_CHECK(chunk->read_index <= chunk->sealed_index &&
+                   chunk->sealed_index <= chunk->write_index &&
+                   chunk->write_index <= kDelayedFreeChunkItems,
+               "I4", "entry %u is next, %u of %u have a goal", chunk->read_index,
+               chunk->sealed_index, chunk->write_index);
+      const bool is_sealed = chunk->read_index < chunk->sealed_index;
+      RT_CHECK(list != &own_ || !is_sealed || last_goal == 0 ||
+                   !QsbrBefore(chunk->goal, last_goal),
+               "I4", "goals decrease");
+      if (is_sealed) last_goal = chunk->goal;
       for (uint32_t i = chunk->read_index; i < chunk->write_index; ++i) {
-        const DelayedFreeItem& item = chunk->items[i];
-        RT_CHECK(i == chunk->read_index || !QsbrBefore(item.goal, chunk->items[i - 1].goal), "I4",
-                 "goals decrease at entry %u", i);
         ++found.item_count;
-        found.item_bytes += item.bytes;
+        found.item_bytes += chunk->items[i].bytes;
       }
     }
   }

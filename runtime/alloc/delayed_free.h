@@ -1,27 +1,38 @@
 // Delayed free: memory and objects that may be released only when every reader
 // that could still see them has passed a quiescent state.
 //
-// Model.  Each thread state has a queue of entries {what, goal, bytes} in
-// chunks; the goal comes from QSBR when the entry is made. Entries leave in
+// Model.  Each thread state has a queue of entries {what, bytes} in chunks. An
+// entry is made without a goal and without asking anybody. When a chunk is full,
+// holds more bytes than the limit, or the queue is processed, it is sealed: one
+// advance of QSBR gives all entries made until then their goal. Entries leave in
 // order, as far as goals are reached. A thread state that ends hands its queue
 // to its interpreter's; any thread of the interpreter works on that one. A
 // thread's queue holds two lists: its own entries, and those it took over from
 // the interpreter while it works on them, so that nothing is ever on a stack
 // frame only.
 // Invariants.  I1: every entry is released exactly once (INV-FD-1). I2: not
-// before its goal, unless the world is stopped or the interpreter is alone
-// (INV-FD-2). I3: the backlog is at most the limits below per thread, plus what
-// a reader that is not quiescent pins (INV-FD-3). I4: goals in a list do not
-// decrease (INV-FD-5). I5: pending counts are the sum over both lists.
+// before its goal, which is drawn after the entry was made, unless the world is
+// stopped or the interpreter is alone (INV-FD-2). I3: the backlog is at most the
+// limits below per thread, plus what a reader that is not quiescent pins
+// (INV-FD-3); an entry takes 16 bytes besides what it holds. I4: in a chunk,
+// read_index <= sealed_index <= write_index, the goal belongs to the entries
+// before sealed_index, and goals in a list do not decrease (INV-FD-5). I5:
+// pending counts are the sum over both lists. I6: what was handed to delayed free
+// is what was released plus what is pending, in the counters too once the queues
+// have been processed or handed over.
 // Thread safety.  DelayedFreeQueue: its thread; or who has stopped the world.
 // InterpreterDelayedFree: any attached thread. Lock order.  The interpreter's
 // mutex is a leaf: callbacks run without it.
 // Re-entrancy.  A callback may enqueue, and may process: an entry leaves its
 // queue before it is released, nested processing of the same queue returns.
+// A stalled reader.  Holds up what it may see and nothing else; the counters tell
+// (delayed_free_enqueued_... less ..._freed_..., and how far QSBR's read sequence
+// is behind its write sequence).
 // Fork.  AfterForkChild() repairs the interpreter's mutex; queues of dead thread
 // states are abandoned by who clears them.
-// Source.  CPython _PyMem_FreeDelayed as of June 2025. Differs: bytes are kept
-// with the entry, so that the backlog can be told at any time.
+// Source.  CPython _PyMem_FreeDelayed as of June 2025. Differs: a goal for a chunk
+// and not for an entry, which saves a locked instruction each; bytes are kept with
+// the entry, so that the backlog can be told at any time.
 #ifndef RUNTIME_ALLOC_DELAYED_FREE_H_
 #define RUNTIME_ALLOC_DELAYED_FREE_H_
 
@@ -35,6 +46,7 @@
 
 namespace rt {
 
+class CounterBlock;
 class QsbrShared;
 struct QsbrSlot;
 
@@ -60,8 +72,27 @@ struct DelayedFreeHooks {
   void (*request_processing)(void* context, void* thread) = nullptr;
 };
 
+struct DelayedFreeItem {
+  uintptr_t tagged;  // Address; bit 0: an object, else a heap block.
+  int64_t bytes;
+};
+
+// 128: the entry that goes over the limit of 127 fills the chunk; two KiB.
+inline constexpr uint32_t kDelayedFreeChunkItems = 128;
+
+// Entries [read_index, write_index) wait, those before sealed_index for `goal`.
+struct DelayedFreeChunk {
+  DelayedFreeChunk* next = nullptr;
+  uint64_t goal = 0;
+  uint32_t read_index = 0;
+  uint32_t sealed_index = 0;
+  uint32_t write_index = 0;
+  // Entries that fit; less once the chunk was sealed for its bytes.
+  uint32_t end_index = kDelayedFreeChunkItems;
+  DelayedFreeItem items[kDelayedFreeChunkItems];
+};
+
 // A list of chunks, oldest first. Plain data.
-struct DelayedFreeChunk;
 struct DelayedFreeList {
   DelayedFreeChunk* first = nullptr;
   DelayedFreeChunk* last = nullptr;
@@ -83,8 +114,8 @@ class InterpreterDelayedFree {
   DelayedFreePending pending() const;
 
   // Releases everything at once. The caller is alone or has stopped the world;
-  // `thread` is passed on to the hooks.
-  void ReleaseAllWorldStopped(void* thread) ABSL_LOCKS_EXCLUDED(mutex_);
+  // `thread` is passed on to the hooks. Returns what it released.
+  DelayedFreePending ReleaseAllWorldStopped(void* thread) ABSL_LOCKS_EXCLUDED(mutex_);
 
   void BeforeFork() ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex_) { mutex_.Lock(); }
   void AfterForkParent() ABSL_UNLOCK_FUNCTION(mutex_) { mutex_.Unlock(); }
@@ -117,8 +148,9 @@ class DelayedFreeQueue {
   DelayedFreeQueue() = default;
   ~DelayedFreeQueue();  // Nothing may be pending.
 
-  // Before first use. `thread` is handed to the hooks.
-  void Init(InterpreterDelayedFree* interpreter, void* thread);
+  // Before first use. `thread` is handed to the hooks; `counters` are its own and
+  // outlive every call but those of the destructor and pending(). Null: none.
+  void Init(InterpreterDelayedFree* interpreter, void* thread, CounterBlock* counters = nullptr);
 
   // Frees a heap block (HeapFree) when no reader can see it any more. `bytes`
   // is its size, for the limits. Null is ignored. May stop the world when out of
@@ -139,6 +171,10 @@ class DelayedFreeQueue {
   // used again afterwards.
   void HandOver();
 
+  // The next entry asks the hooks whether it may be released at once. Called by
+  // the thread when it has stopped the world or is left alone.
+  void AskAgain() { open_ = nullptr; }
+
   // HandOver(), then works on the interpreter's queue once, so that a program of
   // short-lived threads does not only ever grow it. `as_thread` is who calls and
   // whom the hooks are told; null: the queue's own thread.
@@ -149,9 +185,6 @@ class DelayedFreeQueue {
   void ReleaseAllWorldStopped(void* as_thread);
 
   DelayedFreePending pending() const;
-  // Since Init(); statistics.
-  int64_t enqueued_count() const { return enqueued_count_; }
-  int64_t released_count() const { return released_count_; }
 
   // Checks I4, I5. Dies when they do not hold.
   void CheckInvariants() const;
@@ -162,35 +195,89 @@ class DelayedFreeQueue {
   // Limits after which the write sequence advances and processing is asked for.
   static constexpr int64_t kItemLimit = 127;
   static constexpr int64_t kByteLimit = 1 << 20;
+  static_assert(kItemLimit + 1 == kDelayedFreeChunkItems);
 
  private:
   void Enqueue(uintptr_t tagged, size_t bytes);
-  // Draws the goal for an entry of `bytes`; may advance and ask for processing.
-  uint64_t NextGoal(size_t bytes);
-  // A deferred goal is reached only once somebody advances: do it now.
-  void AdvanceToLastGoal();
+  // Enqueue() without an open chunk.
+  void EnqueueSlow(uintptr_t tagged, size_t bytes);
+  void AppendToOpen(uintptr_t tagged, size_t bytes);
+  // The open chunk has reached a limit: seals it and asks for processing.
+  void CloseOpen();
+  // Gives every entry of our last chunk the same goal.
+  void Seal();
   // Makes room for one entry at the end. Returns false when out of memory.
   bool EnsureRoom();
+  void Recycle(DelayedFreeChunk* chunk);
   // Releases entries from `list`, which is one of ours, in order. Re-reads the
   // list after every callback.
   int64_t Drain(DelayedFreeList* list, bool ignore_goals, void* as_thread);
+  // Releases sealed entries of a list's first chunk, up to and with the next
+  // object. Returns how many.
+  int64_t ReleaseRun(DelayedFreeChunk* chunk, void* as_thread);
   int64_t DrainInterpreter(void* as_thread);
   void AddPending(int64_t items, int64_t bytes);
+  // Brings the counters up to date.
+  void Publish();
 
-  InterpreterDelayedFree* interpreter_ = nullptr;
-  void* thread_ = nullptr;
-  DelayedFreeList own_;
-  DelayedFreeList adopted_;
-  bool processing_ = false;
-  bool should_process_ = false;
-  int64_t items_since_advance_ = 0;
-  int64_t bytes_since_advance_ = 0;
-  int64_t enqueued_count_ = 0;
-  int64_t released_count_ = 0;
+  // The chunk at the end of own_ while entries may be appended to it; null sends
+  // the next entry the slow way.
+  DelayedFreeChunk* open_ = nullptr;
   // relaxed: one writer, read by others as a statistic.
   Atomic<int64_t> pending_items_{0};
   Atomic<int64_t> pending_bytes_{0};
+  // Of the last chunk's entries without a goal.
+  int64_t unsealed_bytes_ = 0;
+
+  InterpreterDelayedFree* interpreter_ = nullptr;
+  void* thread_ = nullptr;
+  CounterBlock* counters_ = nullptr;
+  DelayedFreeList own_;
+  DelayedFreeList adopted_;
+  // An empty chunk kept for the next; null if there is none.
+  DelayedFreeChunk* spare_ = nullptr;
+  bool processing_ = false;
+  bool should_process_ = false;
+  // What is pending of what the counters know of.
+  int64_t known_items_ = 0;
+  int64_t known_bytes_ = 0;
 };
+
+inline void DelayedFreeQueue::AppendToOpen(uintptr_t tagged, size_t bytes) {
+  DelayedFreeChunk* const chunk = open_;
+  chunk->items[chunk->write_index] = {tagged, static_cast<int64_t>(bytes)};
+  ++chunk->write_index;
+  AddPending(1, static_cast<int64_t>(bytes));
+  unsealed_bytes_ += static_cast<int64_t>(bytes);
+  if (chunk->write_index == kDelayedFreeChunkItems || unsealed_bytes_ > kByteLimit) [[unlikely]] {
+    CloseOpen();
+  }
+}
+
+inline void DelayedFreeQueue::Enqueue(uintptr_t tagged, size_t bytes) {
+  if (open_ != nullptr) [[likely]] {
+    AppendToOpen(tagged, bytes);
+  } else {
+    EnqueueSlow(tagged, bytes);
+  }
+}
+
+inline void DelayedFreeQueue::AddPending(int64_t items, int64_t bytes) {
+  // relaxed, all: one writer at a time, a statistic for the others.
+  pending_items_.store(pending_items_.load(std::memory_order_relaxed) + items,
+                       std::memory_order_relaxed);
+  pending_bytes_.store(pending_bytes_.load(std::memory_order_relaxed) + bytes,
+                       std::memory_order_relaxed);
+}
+
+inline void DelayedFreeQueue::FreeMemory(void* block, size_t bytes) {
+  if (block == nullptr) return;
+  Enqueue(reinterpret_cast<uintptr_t>(block), bytes);
+}
+
+inline void DelayedFreeQueue::FreeObject(void* object, size_t bytes) {
+  Enqueue(reinterpret_cast<uintptr_t>(object) | 1, bytes);
+}
 
 }  // namespace rt
 

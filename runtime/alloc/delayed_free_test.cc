@@ -13,6 +13,7 @@
 #include "runtime/base/fault_point.h"
 #include "runtime/base/raw_memory.h"
 #include "runtime/qsbr/qsbr.h"
+#include "runtime/stats/counter_block.h"
 
 namespace rt {
 namespace {
@@ -177,6 +178,51 @@ TEST_F(DelayedFreeTest, AsksForProcessingAtTheByteLimit) {
   world_.EndThread(std::move(thread));
 }
 
+// Nothing but the reader's own share may grow, and the counters tell.
+TEST_F(DelayedFreeTest, AStalledReaderShowsInTheCounters) {
+  CounterBlock counters;
+  auto thread = world_.NewThread();
+  thread->queue.Init(&world_.interpreter, thread.get(), &counters);
+  auto reader = world_.NewThread();
+  constexpr int kCount = 1000;
+  for (int i = 0; i < kCount; ++i) {
+    thread->queue.FreeObject(Object(i + 1), 64);
+    Quiesce({thread.get()});
+    // At every step: chunks are filled all the same.
+    EXPECT_EQ(thread->queue.Process(), 0);
+    thread->queue.CheckInvariants();
+  }
+  EXPECT_EQ(counters.Get(Counter::kDelayedFreesEnqueued), kCount);
+  EXPECT_EQ(counters.Get(Counter::kDelayedBytesEnqueued), kCount * 64);
+  EXPECT_EQ(counters.Get(Counter::kDelayedFreesDone), 0);
+  EXPECT_EQ(thread->queue.pending().item_count, kCount);
+  // The reader moves on: all but the last chunk, then the rest.
+  for (int i = 0; i < 3; ++i) {
+    Quiesce({thread.get(), reader.get()});
+    thread->queue.Process();
+  }
+  EXPECT_EQ(counters.Get(Counter::kDelayedFreesDone), kCount);
+  EXPECT_EQ(counters.Get(Counter::kDelayedBytesFreed), kCount * 64);
+  EXPECT_EQ(world_.released.size(), static_cast<size_t>(kCount));
+  world_.EndThread(std::move(thread));
+  world_.EndThread(std::move(reader));
+}
+
+// What comes after a chunk was closed for its bytes must not make it wait longer.
+TEST_F(DelayedFreeTest, ALargeEntryDoesNotWaitForLaterOnes) {
+  auto thread = world_.NewThread();
+  auto reader = world_.NewThread();
+  thread->queue.FreeObject(Object(1), 2 << 20);
+  Quiesce({thread.get(), reader.get()});
+  thread->queue.FreeObject(Object(2), 2 << 20);
+  EXPECT_EQ(thread->queue.Process(), 1);
+  EXPECT_EQ(world_.released, std::vector<void*>{Object(1)});
+  Quiesce({thread.get(), reader.get()});
+  EXPECT_EQ(thread->queue.Process(), 1);
+  world_.EndThread(std::move(thread));
+  world_.EndThread(std::move(reader));
+}
+
 TEST_F(DelayedFreeTest, BacklogIsBoundedWhileThreadsAreQuiescent) {
   auto thread = world_.NewThread();
   int64_t peak = 0;
@@ -204,6 +250,7 @@ TEST_F(DelayedFreeTest, ImmediateWhenAlone) {
   auto reader = world_.NewThread();
   thread->queue.FreeObject(Object(1), 1);
   world_.alone = true;
+  thread->queue.AskAgain();
   thread->queue.FreeObject(Object(2), 1);
   EXPECT_EQ(world_.released, std::vector<void*>{Object(2)});
   thread->queue.ReleaseAllWorldStopped(reader.get());

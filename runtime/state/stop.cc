@@ -114,6 +114,7 @@ bool BeginStop(RuntimeImpl& runtime, InterpreterImpl* interpreter, ThreadStateIm
     caller.counters->Add(Counter::kStopWaitNs, request->stopped_ns - begin_ns);
   }
   (interpreter == nullptr ? caller.stopped_runtime : caller.stopped_interpreter) = true;
+  caller.delayed_free.AskAgain();
   caller.counters->Add(Counter::kStops);
   const uint32_t every = runtime.config.check_every_stop_count;
   if (every != 0 && request->stop_count % every == 0) {

@@ -54,7 +54,8 @@ bool EquipThreadState(InterpreterImpl& interpreter, ThreadStateImpl& thread) {
   thread.heaps = space.bundle_pool.Adopt(thread.id, interpreter.page_hold.hold(), &adopted);
   if (thread.heaps == nullptr) return false;
   thread.counters->Add(adopted ? Counter::kHeapBundlesAdopted : Counter::kHeapBundlesCreated);
-  thread.delayed_free.Init(&space.delayed_free, static_cast<ObjectThread*>(&thread));
+  thread.delayed_free.Init(&space.delayed_free, static_cast<ObjectThread*>(&thread),
+                           thread.counters);
   return true;
 }
 
@@ -274,7 +275,10 @@ void ReapThreadStates(ThreadStateImpl& caller) {
     DrainTrashcan(*as_thread);
   }
   caller.delayed_free.ReleaseAllWorldStopped(as_thread);
-  interpreter.space.delayed_free.ReleaseAllWorldStopped(as_thread);
+  const DelayedFreePending released =
+      interpreter.space.delayed_free.ReleaseAllWorldStopped(as_thread);
+  caller.counters->Add(Counter::kDelayedFreesDone, released.item_count);
+  caller.counters->Add(Counter::kDelayedBytesFreed, released.item_bytes);
   MergePerThreadCountsWorldStopped(*as_thread);
   DrainTrashcan(*as_thread);
 }
