@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 
-LADDER = ["base", "sync", "stats", "qsbr", "alloc", "object", "state", "gc", "interp"]
+LADDER = ["base", "sync", "stats", "qsbr", "alloc", "object", "gc", "state", "interp"]
 # Drivers of the runtime core that may see all of it.
 ABOVE_LADDER = ["bench", "example"]
 MAX_LINES = 600

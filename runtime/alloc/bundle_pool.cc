@@ -77,6 +77,14 @@ bool BundlePool::VisitBlocksWorldStopped(HeapBundle::BlockVisitor visitor, void*
   return true;
 }
 
+void BundlePool::VisitBundlesWorldStopped(void (*visit)(void* argument, HeapBundle& bundle),
+                                          void* argument) {
+  MutexLock lock(mutex_);
+  for (HeapBundle* bundle = first_; bundle != nullptr; bundle = bundle->next_parked_) {
+    visit(argument, *bundle);
+  }
+}
+
 void BundlePool::CheckInvariantsWorldStopped() {
   MutexLock lock(mutex_);
   int64_t count = 0;

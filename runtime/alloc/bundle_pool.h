@@ -46,6 +46,10 @@ class BundlePool {
   bool VisitBlocksWorldStopped(HeapBundle::BlockVisitor visitor, void* argument)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Calls `visit` for each parked bundle. The mutex is held.
+  void VisitBundlesWorldStopped(void (*visit)(void* argument, HeapBundle& bundle), void* argument)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
   // HeapBundle::CheckInvariants() of every parked bundle, and I1, I2.
   void CheckInvariantsWorldStopped() ABSL_LOCKS_EXCLUDED(mutex_);
 

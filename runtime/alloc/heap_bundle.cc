@@ -181,6 +181,24 @@ bool HeapBundle::VisitBlocks(BlockVisitor visitor, void* argument) {
       &call);
 }
 
+bool HeapBundle::VisitCollectablePages(PageVisitor visitor, void* argument) {
+  struct Call {
+    PageVisitor visitor;
+    void* argument;
+  } call = {visitor, argument};
+  constexpr unsigned kCollectableMask = 1u << static_cast<int>(HeapKind::kCollectable) |
+                                        1u << static_cast<int>(HeapKind::kCollectablePrefix);
+  return rt_mi_set_visit_pages(
+      heaps_, kCollectableMask,
+      [](void* opaque, int kind, char* start, size_t block_bytes, size_t capacity,
+         const uint64_t* is_free) {
+        const Call* const call = static_cast<Call*>(opaque);
+        return call->visitor(call->argument, static_cast<HeapKind>(kind), start, block_bytes,
+                             capacity, is_free);
+      },
+      &call);
+}
+
 void HeapBundle::CheckInvariants() { rt_mi_set_check(heaps_); }
 
 void* HeapAllocate(HeapBundle* bundle, HeapKind kind, size_t bytes) {

@@ -93,6 +93,13 @@ class HeapBundle {
   // Visits every live block, heap by heap. Returns false when the visitor did.
   bool VisitBlocks(BlockVisitor visitor, void* argument);
 
+  // The same page by page, for the two collectable heaps: every visited page has
+  // a live block. Block `index` of `capacity` begins at start + index *
+  // block_bytes and is free if its bit in `is_free` is set; null: none is.
+  using PageVisitor = bool (*)(void* argument, HeapKind kind, char* start, size_t block_bytes,
+                               size_t capacity, const uint64_t* is_free);
+  bool VisitCollectablePages(PageVisitor visitor, void* argument);
+
   // Checks what must hold of pages and goals (INV-M-4, INV-M-5, I1 above).
   // Dies when it does not. Costs O(pages).
   void CheckInvariants();

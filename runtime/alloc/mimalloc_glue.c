@@ -281,31 +281,58 @@ typedef struct rt_visit {
 // A small page has the most blocks; larger pages have larger blocks.
 #define RT_MAX_BLOCKS (MI_SMALL_PAGE_SIZE / 16)
 
-static bool rt_visit_page(void* argument, mi_heap_t* heap, mi_page_t* page) {
+static bool rt_visit_blocks(void* argument, int kind, char* start, size_t block_bytes,
+                            size_t capacity, const uint64_t* is_free) {
   const rt_visit* const visit = (const rt_visit*)argument;
-  _mi_page_free_collect(page, true);
-  if (page->used == 0) return true;
-  const size_t block_bytes = mi_page_block_size(page);
-  uint8_t* const start = _mi_page_start(_mi_page_segment(page), page, NULL);
-  uint64_t is_free[RT_MAX_BLOCKS / 64] = {0};
-  for (mi_block_t* block = page->free; block != NULL; block = mi_block_next(page, block)) {
-    const size_t index = (size_t)((uint8_t*)block - start) / block_bytes;
-    is_free[index / 64] |= (uint64_t)1 << (index % 64);
-  }
-  for (size_t index = 0; index < page->capacity; index++) {
-    if ((is_free[index / 64] >> (index % 64)) & 1) continue;
-    if (!visit->visitor(visit->argument, heap->rt_kind, start + index * block_bytes, block_bytes)) {
+  for (size_t index = 0; index < capacity; index++) {
+    if (is_free != NULL && ((is_free[index / 64] >> (index % 64)) & 1)) continue;
+    if (!visit->visitor(visit->argument, kind, start + index * block_bytes, block_bytes)) {
       return false;
     }
   }
   return true;
 }
 
-bool rt_mi_set_visit(void* memory, rt_mi_block_visitor visitor, void* argument) {
+typedef struct rt_visit_pages {
+  rt_mi_page_visitor visitor;
+  void* argument;
+} rt_visit_pages;
+
+static bool rt_visit_page(void* argument, mi_heap_t* heap, mi_page_t* page) {
+  const rt_visit_pages* const visit = (const rt_visit_pages*)argument;
+  _mi_page_free_collect(page, true);
+  if (page->used == 0) return true;
+  const size_t block_bytes = mi_page_block_size(page);
+  uint8_t* const start = _mi_page_start(_mi_page_segment(page), page, NULL);
+  if (page->free == NULL) {
+    return visit->visitor(visit->argument, heap->rt_kind, (char*)start, block_bytes,
+                          page->capacity, NULL);
+  }
+  uint64_t is_free[RT_MAX_BLOCKS / 64];
+  memset(is_free, 0, ((size_t)page->capacity + 63) / 64 * sizeof(is_free[0]));
+  for (mi_block_t* block = page->free; block != NULL; block = mi_block_next(page, block)) {
+    const size_t index = (size_t)((uint8_t*)block - start) / block_bytes;
+    is_free[index / 64] |= (uint64_t)1 << (index % 64);
+  }
+  return visit->visitor(visit->argument, heap->rt_kind, (char*)start, block_bytes, page->capacity,
+                        is_free);
+}
+
+bool rt_mi_set_visit_pages(void* memory, unsigned kind_mask, rt_mi_page_visitor visitor,
+                           void* argument) {
   rt_set* const set = (rt_set*)memory;
-  rt_visit visit = {visitor, argument};
+  rt_visit_pages visit = {visitor, argument};
   rt_set_take_remote_frees(set);
-  return rt_set_for_each_page(set, &rt_visit_page, &visit);
+  for (int kind = 0; kind < RT_MI_HEAP_COUNT; kind++) {
+    if ((kind_mask & (1u << kind)) == 0) continue;
+    if (!rt_heap_for_each_page(&set->heap[kind], &rt_visit_page, &visit)) return false;
+  }
+  return true;
+}
+
+bool rt_mi_set_visit(void* memory, rt_mi_block_visitor visitor, void* argument) {
+  rt_visit visit = {visitor, argument};
+  return rt_mi_set_visit_pages(memory, ~0u, &rt_visit_blocks, &visit);
 }
 
 static bool rt_check_page(void* argument, mi_heap_t* heap, mi_page_t* page) {

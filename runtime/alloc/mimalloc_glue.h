@@ -39,6 +39,11 @@ typedef struct rt_mi_usage {
 
 typedef bool (*rt_mi_block_visitor)(void* argument, int kind, void* block, size_t bytes);
 
+/* A page with a live block: block `index` of `capacity` begins at start + index *
+ * block_bytes and is free if its bit in `is_free` is set; null: none is. */
+typedef bool (*rt_mi_page_visitor)(void* argument, int kind, char* start, size_t block_bytes,
+                                   size_t capacity, const uint64_t* is_free);
+
 /* Bytes and alignment of a set's memory. */
 size_t rt_mi_set_bytes(void);
 enum { RT_MI_SET_ALIGNMENT = 64 };
@@ -67,6 +72,8 @@ bool rt_mi_set_is_empty(const void* set);
 void rt_mi_set_usage(void* set, rt_mi_usage usage[RT_MI_HEAP_COUNT], int64_t* segment_count,
                      int64_t* segment_bytes);
 bool rt_mi_set_visit(void* set, rt_mi_block_visitor visitor, void* argument);
+bool rt_mi_set_visit_pages(void* set, unsigned kind_mask, rt_mi_page_visitor visitor,
+                           void* argument);
 void rt_mi_set_check(void* set);
 
 /* Returns all memory of the set to the operating system, but not the set. */

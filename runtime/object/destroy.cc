@@ -82,6 +82,11 @@ void ReleaseObjectMemory(Object* object) {
   HeapFree(block);
 }
 
+void ClearObjectFreelists(ObjectThread& thread) {
+  thread.number_freelist.Clear();
+  thread.list_freelist.Clear();
+}
+
 void DisableObjectFreelists(ObjectThread& victim) {
   victim.number_freelist.Disable();
   victim.list_freelist.Disable();

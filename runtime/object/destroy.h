@@ -47,6 +47,9 @@ void MarkDead(Object* object);
 // Returns the block of dead `object` to its heap, marked. Any attached thread.
 void ReleaseObjectMemory(Object* object);
 
+// Empties the freelists of `thread`. Itself, or the world is stopped.
+void ClearObjectFreelists(ObjectThread& thread);
+
 // Empties the freelists of `victim` and disables them for good. The caller is
 // `victim` itself or its thread cannot run. Takes no references, runs nothing.
 void DisableObjectFreelists(ObjectThread& victim);

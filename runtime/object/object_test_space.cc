@@ -1,5 +1,6 @@
 #include "runtime/object/object_test_space.h"
 
+#include <algorithm>
 #include <new>
 
 #include "runtime/base/check.h"
@@ -176,6 +177,12 @@ void ObjectTestSpace::Leave(TestThread& thread) {
   std::unique_lock<std::mutex> lock(mutex_);
   folded_.AddAll(thread.block_);
   std::erase(threads_, &thread);
+}
+
+ObjectThread* ObjectTestSpace::NextThread(const ObjectThread* thread) const {
+  auto each = threads_.begin();
+  if (thread != nullptr) each = std::find(each, threads_.end(), thread) + 1;
+  return each == threads_.end() ? nullptr : *each;
 }
 
 bool ObjectTestSpace::IsOnlyThread() {

@@ -84,6 +84,12 @@ class ObjectTestSpace {
 
   int stop_count() const { return stop_count_; }
 
+  // For who walks the threads in a stop: nobody comes or goes meanwhile.
+  void LockThreads() { mutex_.lock(); }
+  void UnlockThreads() { mutex_.unlock(); }
+  // The thread after `thread`, or the first for null; null at the end. Locked.
+  ObjectThread* NextThread(const ObjectThread* thread) const;
+
  private:
   friend class TestThread;
 

@@ -156,6 +156,15 @@ WeakReference* TakeWeakReferences(ObjectThread& thread, Object* object,
   return taken;
 }
 
+void SpliceWeakReferences(WeakReference** references, WeakReference* taken) {
+  while (taken != nullptr) {
+    WeakReference* const next = taken->next;
+    taken->next = *references;
+    *references = taken;
+    taken = next;
+  }
+}
+
 void CallFirstWeakReference(ObjectThread& thread, WeakReference** references) {
   WeakReference* const reference = *references;
   *references = reference->next;

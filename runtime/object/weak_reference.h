@@ -102,6 +102,9 @@ enum class WeakReferenceChoice : uint8_t { kOfDead, kOfUnreachableWithCallback, 
 [[nodiscard]] WeakReference* TakeWeakReferences(ObjectThread& thread, Object* object,
                                                 WeakReferenceChoice choice);
 
+// Puts the chain `taken` before `*references`, both linked by `next`.
+void SpliceWeakReferences(WeakReference** references, WeakReference* taken);
+
 // Calls the callback of the first of `*references`, unlinks and drops it before
 // it can be looked at again. Holding no mutex.
 void CallFirstWeakReference(ObjectThread& thread, WeakReference** references);

@@ -162,11 +162,14 @@ bool HandleEvalBreaker(ThreadState& public_thread) {
   }
   // (T9) acq_rel, synchronizes with the fetch_or of who asked: a bit set after
   //      this is handled at the next safe point.
-  bits = thread.eval_breaker.fetch_and(~(kEvalBreakerMerge | kEvalBreakerDelayedFree),
-                                       std::memory_order_acq_rel);
+  bits = thread.eval_breaker.fetch_and(
+      ~(kEvalBreakerMerge | kEvalBreakerDelayedFree | kEvalBreakerCollect),
+      std::memory_order_acq_rel);
   if ((bits & kEvalBreakerMerge) != 0) MergeQueueDrain(thread);
   if ((bits & kEvalBreakerDelayedFree) != 0) thread.delayed_free.Process();
-  return true;
+  if ((bits & kEvalBreakerCollect) == 0) return true;
+  // Another thread may be at it already: then nothing is left to do.
+  return InterpreterOf(thread).collector.Collect(thread).status != CollectStatus::kShutDown;
 }
 
 bool RequestSuspensionLocked(ThreadStateImpl& thread) {

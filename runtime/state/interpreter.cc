@@ -102,7 +102,11 @@ InterpreterImpl::InterpreterImpl(RuntimeImpl& runtime_impl, uint64_t number)
       id(number),
       space(MakeObjectSpaceHooks(*this), QsbrMemory{RawAllocate, RawFree},
             MakeDelayedFreeHooks(*this), kFirstSequence),
-      page_hold(&space.qsbr, CurrentSlotIn, this) {}
+      page_hold(&space.qsbr, CurrentSlotIn, this),
+      collector(space, MakeCollectorHooks(*this)) {
+  // relaxed: nobody else knows the interpreter yet.
+  space.collection.threshold.store(runtime.config.collect_threshold, std::memory_order_relaxed);
+}
 
 InterpreterImpl::~InterpreterImpl() = default;
 

@@ -18,6 +18,7 @@
 
 #include "runtime/alloc/qsbr_page_hold.h"
 #include "runtime/base/atomic.h"
+#include "runtime/gc/collector.h"
 #include "runtime/object/object_space.h"
 #include "runtime/state/interpreter.h"
 #include "runtime/state/stop_queue.h"
@@ -58,6 +59,7 @@ class InterpreterImpl final : public Interpreter {
   ObjectSpace space;
   // Goals for the empty pages of its bundles, from space.qsbr.
   QsbrPageHold page_hold;
+  Collector collector;
 };
 
 inline InterpreterImpl& ImplOf(Interpreter& interpreter) {
@@ -73,6 +75,7 @@ inline InterpreterImpl& InterpreterOf(const ThreadStateImpl& thread) {
 // The hooks through which the layers below reach state/.
 ObjectSpaceHooks MakeObjectSpaceHooks(InterpreterImpl& interpreter);
 DelayedFreeHooks MakeDelayedFreeHooks(InterpreterImpl& interpreter);
+CollectorHooks MakeCollectorHooks(InterpreterImpl& interpreter);
 // QsbrPageHold::CurrentSlot; `interpreter` is an InterpreterImpl.
 const QsbrSlot* CurrentSlotIn(void* interpreter);
 

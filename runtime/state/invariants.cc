@@ -11,6 +11,7 @@
 #include "runtime/object/object.h"
 #include "runtime/object/per_thread_count.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tracking.h"
 #include "runtime/qsbr/qsbr.h"
 #include "runtime/state/attach.h"
 #include "runtime/state/interpreter.h"
@@ -24,14 +25,9 @@ struct ReferencesByType {
   int64_t found[kReferenceTypeCount] = {};
 };
 
-// 16: what stands before the header in the gc-pre heap.
-constexpr size_t kCollectablePrefixBytes = 16;
-
 bool AddReferencesOf(void* argument, HeapKind kind, void* block, size_t /*bytes*/) {
   if (kind == HeapKind::kMemory) return true;
-  const char* address = static_cast<const char*>(block);
-  if (kind == HeapKind::kCollectablePrefix) address += kCollectablePrefixBytes;
-  const auto* const object = reinterpret_cast<const Object*>(address);
+  const Object* const object = ObjectInBlock(kind, block);
   // relaxed: the world is stopped.
   const uint8_t index = object->stat_index.load(std::memory_order_relaxed);
   if (index == kDeadStatIndex || IsImmortal(object)) return true;
@@ -134,6 +130,7 @@ void CheckInterpreter(InterpreterImpl& interpreter, const ThreadStateImpl& calle
   CheckPerThreadCountInvariantsWorldStopped(space);
   space.bundle_pool.CheckInvariantsWorldStopped();
   CheckReferencesLocked(interpreter);
+  interpreter.collector.CheckInvariantsWorldStopped();
 }
 
 InterpreterImpl* FirstInterpreter(RuntimeImpl& runtime) {

@@ -26,7 +26,9 @@ enum class Admission : uint8_t { kPublic, kFinalizer, kOnlyThread };
 void ShutDownOthersLocked(InterpreterImpl& interpreter, const ThreadStateImpl* keep);
 
 // Clears and deletes, one by one, the thread states of the caller's interpreter
-// that are shutting down, and releases every delayed free. `caller` is attached
+// that are shutting down, takes over the collection that one of them may have been
+// at, collects what is left if the interpreter is being finalized, and releases
+// every delayed free. `caller` is attached
 // and the only thread there.
 void ReapThreadStates(ThreadStateImpl& caller);
 

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "runtime/object/tracking.h"
 #include "runtime/state/interpreter.h"
 
 namespace rt {
@@ -36,6 +37,9 @@ struct RuntimeConfig {
   // Every how many stops of an interpreter all its invariants are checked;
   // 0: never. A check visits every thread state and every queue.
   uint32_t check_every_stop_count = 0;
+  // Objects that can be in a cycle, made since the last collection, after which
+  // another one begins by itself (collection.h says more); 0: never.
+  int64_t collect_threshold = kDefaultCollectThreshold;
 };
 
 class Runtime {

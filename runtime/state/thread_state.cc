@@ -12,6 +12,7 @@
 #include "runtime/object/merge_queue.h"
 #include "runtime/object/per_thread_count.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tracking.h"
 #include "runtime/state/attach.h"
 #include "runtime/state/lifecycle.h"
 #include "runtime/state/stop.h"
@@ -167,6 +168,7 @@ void ClearThreadState(ThreadState& public_caller, ThreadState& public_victim) {
   victim.clear_step = ClearStep::kMergeQueueLeft;
   victim.delayed_free.HandOver();
   victim.clear_step = ClearStep::kDelayedFreeHandedOver;
+  FlushTrackedCount(victim);
   if (victim.heaps != nullptr) {
     HeapBundle* const heaps = victim.heaps;
     victim.heaps = nullptr;
@@ -196,6 +198,8 @@ void DeleteThreadState(ThreadState& public_caller, ThreadState& public_victim) {
       if (self && (victim.state.load(std::memory_order_relaxed) & kStopRequestedFlag) != 0) {
         CountDownLocked(interpreter.runtime, interpreter);
       }
+      // What it untracked since it was cleared. INV-GC-5.
+      FlushTrackedCount(victim);
       UnlinkLocked(interpreter, victim);
       // INV-T-2: what it counted stays, under the lock that guards the walk.
       runtime.counter_region.FoldAndRelease(victim.counter_slot, interpreter.counters);
@@ -263,6 +267,8 @@ void ReapThreadStates(ThreadStateImpl& caller) {
     ClearThreadState(caller, *victim);
     DeleteThreadState(caller, *victim);
   }
+  // Of a thread that did not get to its end.
+  interpreter.collector.TakeOver(caller);
   // relaxed: set by this OS thread. No reader is left, so nothing need wait.
   if (!interpreter.is_alone.load(std::memory_order_relaxed)) return;
   auto* const as_thread = static_cast<ObjectThread*>(&caller);
@@ -281,6 +287,12 @@ void ReapThreadStates(ThreadStateImpl& caller) {
   caller.counters->Add(Counter::kDelayedBytesFreed, released.item_bytes);
   MergePerThreadCountsWorldStopped(*as_thread);
   DrainTrashcan(*as_thread);
+  // Cycles that are left at the end of an interpreter are found while finalizers
+  // can still run.
+  // relaxed: as above.
+  if (interpreter.finalizing.load(std::memory_order_relaxed)) {
+    interpreter.collector.CollectFinally(caller);
+  }
 }
 
 ScopedThreadState::ScopedThreadState(Interpreter& interpreter) {
