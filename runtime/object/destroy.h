@@ -8,8 +8,8 @@
 // count 0 in the others and leaves it alone.
 // Invariants.  TC-1: everything in a trashcan is dead (reference_count.h).
 // INV-GC-4: what is being destroyed, or waits to be, is not tracked.
-// TC-2: the trashcan is empty whenever destroy_depth is 0, except between
-// MergeAllQueuesWorldStopped() and DrainTrashcan().
+// TC-2: the trashcan is empty whenever destroy_depth is 0, except between a merge
+// that runs no destructor (stopped world, detached owner) and DrainTrashcan().
 // Thread safety.  The attached thread `thread`.
 // Source.  CPython's trashcan, as an idea. Differs: the link may be read.
 

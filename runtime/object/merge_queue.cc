@@ -61,6 +61,44 @@ int64_t MergeInStoppedWorld(ObjectThread& thread, Object* object) {
   return count;
 }
 
+// Merges what others queued for a borrowed owner, as `caller`. The dead wait in
+// the caller's trashcan.
+void MergeIncomingLocked(ObjectThread& caller, MergeQueueThread& queue) {
+  while (Object* object = PopMergeStack(queue.incoming)) {
+    caller.counters->Add(Counter::kObjectsMergedForDetached);
+    if (ExplicitMerge(caller, object, -1) == 0) PushTrashcan(caller, object);
+  }
+}
+
+// Merges `object`, which is not queued, and what is, in place of an owner that
+// is not attached. Returns false if the owner has to do it.
+bool MergeForDetachedLocked(ObjectThread& caller, MergeQueueThread& queue, Object* object) {
+  const ObjectSpaceHooks& hooks = caller.space->hooks;
+  if (hooks.borrow_owner == nullptr || !hooks.borrow_owner(*queue.thread)) return false;
+  caller.counters->Add(Counter::kObjectsMergedForDetached);
+  if (ExplicitMerge(caller, object, -1) == 0) PushTrashcan(caller, object);
+  MergeIncomingLocked(caller, queue);
+  hooks.return_owner(*queue.thread);
+  return true;
+}
+
+// Puts `object` into the queue of an owner that was seen attached. Returns false
+// when out of memory.
+bool PushLocked(ObjectThread& caller, MergeQueueThread& queue, Object* object) {
+  if (!PushMergeStack(queue.incoming, object)) return false;
+  // Under the mutex: the owner cannot disappear.
+  // (B13) seq_cst or, total order with the owner's detach and its look at the bit
+  //       (Detach() in state/attach.cc) and with our look at its status
+  //       (BorrowDetached()): it sees the bit, or we see it detached.
+  queue.thread->eval_breaker.fetch_or(kEvalBreakerMerge, std::memory_order_seq_cst);
+  const ObjectSpaceHooks& hooks = caller.space->hooks;
+  if (hooks.borrow_owner != nullptr && hooks.borrow_owner(*queue.thread)) [[unlikely]] {
+    MergeIncomingLocked(caller, queue);
+    hooks.return_owner(*queue.thread);
+  }
+  return true;
+}
+
 }  // namespace
 
 void MergeQueueEnter(ObjectThread& thread) {
@@ -135,6 +173,7 @@ void QueueForMerge(ObjectThread& thread, Object* object) {
     return;
   }
   thread.counters->Add(Counter::kObjectsQueued);
+  bool done = true;
   int64_t count = -1;
   {
     MergeBucket& bucket = BucketOf(*thread.space, owner);
@@ -144,15 +183,14 @@ void QueueForMerge(ObjectThread& thread, Object* object) {
       // The owner has left: nobody writes `local` but under this mutex.
       count = ExplicitMerge(thread, object, -1);
       thread.counters->Add(Counter::kObjectsMergedForeign);
-    } else if (PushMergeStack(queue->incoming, object)) {
-      // Under the mutex: the owner cannot disappear.
-      // relaxed: the owner takes the mutex before it looks.
-      queue->thread->eval_breaker.fetch_or(kEvalBreakerMerge, std::memory_order_relaxed);
-      return;
+    } else {
+      done = MergeForDetachedLocked(thread, *queue, object) || PushLocked(thread, *queue, object);
     }
   }
-  if (count < 0) count = MergeInStoppedWorld(thread, object);
+  if (!done) count = MergeInStoppedWorld(thread, object);
   if (count == 0) Destroy(thread, object);
+  // What was merged for a detached owner; the outermost destructor does it else.
+  if (thread.destroy_depth == 0) DrainTrashcan(thread);
 }
 
 size_t QueuedObjectCountWorldStopped(ObjectSpace& space) {

@@ -5,11 +5,16 @@
 // drops the reference hands it to the queue of the owner and sets a bit in the
 // owner's eval breaker; the owner merges at its next safe point or when it
 // leaves. If the owner has left already, whoever drops the reference merges in
-// its place, under the bucket's mutex. If no memory is left for the queue, it
+// its place, under the bucket's mutex; if it is detached, whoever drops the
+// reference borrows it (state/borrow.h) and does the same, so that a thread that
+// blocks does not keep alive what others have dropped. If no memory is left for the queue, it
 // merges in a stopped world.
 // Invariants.  INV-B-2: an object flagged queued is in exactly one queue, once,
 // or is being merged; the entry owns one reference. INV-B-7: every entry is
-// merged, at the latest when the owner leaves.
+// merged, at the latest when the owner leaves. INV-B-8: for a detached owner
+// nothing waits longer than until somebody queues for it again, it attaches, or a
+// collection comes; and nothing at all unless a stop came between the moments of
+// queueing and detaching.
 // Thread safety.  MergeQueueEnter(), MergeQueueDrain(): the owner, attached.
 // MergeQueueLeave(): an attached thread; the owner is that thread or cannot
 // run. QueueForMerge(): any attached thread.

@@ -20,7 +20,8 @@
 // an array of each thread as well: their `shared` carries kPerThreadBias.
 // Invariants.  INV-B-1: true count >= 0. INV-B-3: merged implies local == 0 and
 // owner == 0, and never goes back. INV-B-4: only the owner writes `local`,
-// except in a stopped world or when the owner has left the merge table.
+// except in a stopped world, or under the bucket mutex when the owner has left the
+// merge table or is borrowed.
 // Thread safety.  See reference_count.h. Fork.  Nothing to do: one byte mutexes
 // of objects are free at a fork because no runtime mutex is held at a safe
 // point.

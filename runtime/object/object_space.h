@@ -31,6 +31,11 @@ struct ObjectSpaceHooks {
   // world stopped. The caller holds no runtime mutex. Cannot fail.
   void (*stop_the_world)(ObjectThread& thread) = nullptr;
   void (*start_the_world)(ObjectThread& thread) = nullptr;
+  // Keeps `owner`, which is not attached, from attaching until return_owner(), so
+  // that the caller may merge its objects; false if it cannot. The mutex of the
+  // owner's merge bucket is held. Null, both: owners merge for themselves.
+  bool (*borrow_owner)(ObjectThread& owner) = nullptr;
+  void (*return_owner)(ObjectThread& owner) = nullptr;
   // The reference total of one stat index, over every thread living or dead.
   // Not exact while threads run. No runtime mutex is held.
   int64_t (*reference_total)(void* context, size_t stat_index) = nullptr;

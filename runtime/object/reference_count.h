@@ -64,7 +64,7 @@ void IncrefMaybeWeakref(ObjectThread& thread, Object* object);
 // Takes the ownership off `object`, adding `extra` references to its count at
 // once, and returns the new true count; 0 means that the caller must Destroy()
 // it. Callers: the owner; anyone in a stopped world; or who holds the bucket
-// mutex of an owner that has left. The caller holds a reference, which `extra`
+// mutex of an owner that has left or is borrowed. The caller holds a reference, which `extra`
 // may be about. Not for immortal objects.
 [[nodiscard]] int64_t ExplicitMerge(ObjectThread& thread, Object* object, int64_t extra);
 

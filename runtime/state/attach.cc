@@ -8,6 +8,7 @@
 #include "runtime/base/thread_id.h"
 #include "runtime/object/merge_queue.h"
 #include "runtime/qsbr/qsbr.h"
+#include "runtime/state/borrow.h"
 #include "runtime/stats/counter.h"
 #include "runtime/sync/mutex.h"
 
@@ -53,13 +54,18 @@ AttachResult TakeAttached(ThreadStateImpl& thread) {
   for (;;) {
     uint32_t word = kDetachedWord;
     // (T4) acquire on success, synchronizes with the release exchange (T2) in
-    //      ResumeLocked() and the release (T5) of our own last detach: we see
-    //      what was done in a stop, and what another OS thread did as us.
+    //      ResumeLocked(), the release (T5) of our own last detach and the release
+    //      (BR2) in ReturnBorrowed(): we see what was done in a stop, what another
+    //      OS thread did as us, and what was merged for us.
     if (thread.state.compare_exchange_strong(word, kAttachedWord, std::memory_order_acquire,
                                              std::memory_order_acquire)) {
       return AttachResult::kBySelf;
     }
     if (word == kShuttingDownWord) return AttachResult::kRefused;
+    if ((word & kBorrowedFlag) != 0) {
+      WaitForReturn(thread);
+      continue;
+    }
     RT_CHECK(word == kSuspendedWord || word == kDetachedWord, "T2",
              "attach of a thread state in state %u", word);
     if (word == kDetachedWord) continue;
@@ -102,15 +108,13 @@ void SetCurrentThreadState(ThreadState* thread) {
 ThreadStatus StatusOf(const ThreadState& thread) {
   // relaxed: a momentary view, orders nothing.
   return static_cast<ThreadStatus>(thread.state.load(std::memory_order_relaxed) &
-                                   ~kStopRequestedFlag);
+                                   ~(kStopRequestedFlag | kBorrowFlags));
 }
 
-bool Attach(ThreadState& public_thread) {
-  ThreadStateImpl& thread = ImplOf(public_thread);
-  RT_CHECK(current_thread_state == nullptr, "T2",
-           "attach on an OS thread that has a current thread state");
-  const AttachResult result = TakeAttached(thread);
-  if (result == AttachResult::kRefused) return false;
+namespace {
+
+// The part of an attach that follows the exchange of the state word.
+void BecomeAttached(ThreadStateImpl& thread, AttachResult result) {
   SetCurrentThreadState(&thread);
   if (result == AttachResult::kBySelf) {
     QsbrOf(thread).Attach(*thread.qsbr_slot);
@@ -122,12 +126,47 @@ bool Attach(ThreadState& public_thread) {
     thread.bound = true;
   }
   thread.counters->Add(Counter::kAttaches);
+}
+
+}  // namespace
+
+bool Attach(ThreadState& public_thread) {
+  ThreadStateImpl& thread = ImplOf(public_thread);
+  RT_CHECK(current_thread_state == nullptr, "T2",
+           "attach on an OS thread that has a current thread state");
+  const AttachResult result = TakeAttached(thread);
+  if (result == AttachResult::kRefused) return false;
+  BecomeAttached(thread, result);
   return true;
 }
 
-void Detach(ThreadState& thread) {
+void Detach(ThreadState& public_thread) {
+  ThreadStateImpl& thread = ImplOf(public_thread);
   RT_CHECK(thread.destroy_depth == 0, "T5", "detach within a destructor");
-  DetachAnywhere(ImplOf(thread));
+  // relaxed: a bit that is missed here is seen by (T14).
+  if ((thread.eval_breaker.load(std::memory_order_relaxed) & kEvalBreakerMerge) != 0) [[unlikely]] {
+    MergeQueueDrain(thread);
+  }
+  for (;;) {
+    DetachAnywhere(thread);
+    // (T14) seq_cst load, total order with (T5), (BR3) and the bit's setting in
+    //       object/merge_queue.cc: who queued for us before it could see us
+    //       detached has set the bit, and we see it. BO-4.
+    if ((thread.eval_breaker.load(std::memory_order_seq_cst) & kEvalBreakerMerge) == 0) [[likely]] {
+      return;
+    }
+    uint32_t word = kDetachedWord;
+    // Stopped or borrowed meanwhile: the borrower takes all there is; what a stop
+    // interrupts waits for the next one who queues, or for our attach.
+    // (T15) acquire on success, synchronizes with the release (BR2) in
+    //       ReturnBorrowed() and (T5): what was merged for us, as in an attach.
+    if (!thread.state.compare_exchange_strong(word, kAttachedWord, std::memory_order_acquire,
+                                              std::memory_order_relaxed)) {
+      return;
+    }
+    BecomeAttached(thread, AttachResult::kBySelf);
+    MergeQueueDrain(thread);
+  }
 }
 
 void DetachAnywhere(ThreadStateImpl& thread) {
@@ -136,10 +175,12 @@ void DetachAnywhere(ThreadStateImpl& thread) {
   QsbrOf(thread).Detach(*thread.qsbr_slot);
   SetCurrentThreadState(nullptr);
   uint32_t word = kAttachedWord;
-  // (T5) release on success, synchronizes with the acquire (T4) of the next
-  //      attach, (T8) in RequestSuspensionLocked() and (T3) in ShutDownLocked():
-  //      who attaches, stops or clears us sees all we did.
-  if (!thread.state.compare_exchange_strong(word, kDetachedWord, std::memory_order_release,
+  // (T5) seq_cst on success. As a release it synchronizes with the acquire (T4) of
+  //      the next attach, (T15) in Detach(), (T8) in RequestSuspensionLocked(),
+  //      (T3) in ShutDownLocked() and (BR1) in BorrowDetached(): who attaches,
+  //      stops, clears or borrows us sees all we did. Total order with (T14)
+  //      and (BR3): see there.
+  if (!thread.state.compare_exchange_strong(word, kDetachedWord, std::memory_order_seq_cst,
                                             std::memory_order_relaxed)) {
     AnswerStop(thread, kSuspendedWord);
   }
@@ -176,11 +217,14 @@ bool RequestSuspensionLocked(ThreadStateImpl& thread) {
   // relaxed: the exchanges below decide.
   uint32_t word = thread.state.load(std::memory_order_relaxed);
   for (;;) {
-    if (word == kShuttingDownWord) return false;
-    RT_CHECK(word == kDetachedWord || word == kAttachedWord, "INV-STW-1",
+    const uint32_t borrow = word & kBorrowFlags;  // Goes on beside the new status.
+    const uint32_t status = word & ~kBorrowFlags;
+    if (status == kShuttingDownWord) return false;
+    RT_CHECK(status == kDetachedWord || status == kAttachedWord, "INV-STW-1",
              "a stop found a thread state in state %u", word);
-    const bool attached = word == kAttachedWord;
-    const uint32_t wanted = attached ? kAttachedWord | kStopRequestedFlag : kSuspendedWord;
+    const bool attached = status == kAttachedWord;
+    RT_DCHECK(!attached || borrow == 0, "BO-1", "an attached thread state is borrowed");
+    const uint32_t wanted = attached ? kAttachedWord | kStopRequestedFlag : kSuspendedWord | borrow;
     // (T8) acquire on success, synchronizes with the release (T5) in Detach():
     //      we see all that the detached thread did.
     if (!thread.state.compare_exchange_weak(word, wanted, std::memory_order_acquire,
@@ -199,13 +243,14 @@ void ResumeLocked(ThreadStateImpl& thread) {
   // relaxed: the exchange below decides.
   uint32_t word = thread.state.load(std::memory_order_relaxed);
   for (;;) {
-    if (word != kSuspendedWord && word != kSuspendedWaitingWord) return;
+    const uint32_t borrow = word & kBorrowFlags;
+    if ((word & ~kBorrowFlags) != kSuspendedWord && word != kSuspendedWaitingWord) return;
     const bool waiting = word == kSuspendedWaitingWord;
     // On its behalf, before it can run: nobody frees what it is about to read.
     if (waiting) QsbrOf(thread).Attach(*thread.qsbr_slot);
     // (T2) release exchange, synchronizes with the acquire (T1) in
     //      WaitForResume() and (T4) in TakeAttached().
-    if (thread.state.compare_exchange_strong(word, waiting ? kAttachedWord : kDetachedWord,
+    if (thread.state.compare_exchange_strong(word, waiting ? kAttachedWord : kDetachedWord | borrow,
                                              std::memory_order_release,
                                              std::memory_order_relaxed)) {
       if (waiting) FutexWake(&thread.state, 1);
@@ -220,11 +265,13 @@ bool ShutDownLocked(ThreadStateImpl& thread) {
   uint32_t word = thread.state.load(std::memory_order_relaxed);
   for (;;) {
     if ((word & ~kStopRequestedFlag) == kAttachedWord) return false;
-    if (word == kShuttingDownWord) return true;
+    const uint32_t borrow = word & kBorrowFlags;
+    if ((word & ~kBorrowFlags) == kShuttingDownWord) return true;
     // (T3) acq_rel, synchronizes with the acquire (T1) in WaitForResume() and
-    //      the release (T5) in Detach(): who clears it sees all it did.
-    if (thread.state.compare_exchange_weak(word, kShuttingDownWord, std::memory_order_acq_rel,
-                                           std::memory_order_relaxed)) {
+    //      the release (T5) in Detach(): who clears it sees all it did. A borrower
+    //      goes on: it holds the bucket mutex, which the clear takes (BO-2).
+    if (thread.state.compare_exchange_weak(word, kShuttingDownWord | borrow,
+                                           std::memory_order_acq_rel, std::memory_order_relaxed)) {
       if (word == kSuspendedWaitingWord) FutexWake(&thread.state, 1);
       return true;
     }

@@ -156,7 +156,10 @@ TEST_F(ForkTest, FreelistsOfTheSurvivorStayEnabled) {
 TEST_F(ForkTest, QueuesOfTheDeadAreDrainedAndTheirLocalsDropped) {
   static std::atomic<int> finalized_count;
   finalized_count = 0;
-  ScopedThreadState main(interpreter_);
+  // So that something is queued for a detached owner at the fork.
+  const std::unique_ptr<Runtime> runtime = MakeRuntimeWithoutBorrowing();
+  Interpreter& interpreter = *runtime->main_interpreter();
+  ScopedThreadState main(interpreter);
   TypeSpec spec;
   spec.name = "queued";
   spec.finalizer = [](ObjectThread&, Instance*, void*) { ++finalized_count; };
@@ -166,7 +169,7 @@ TEST_F(ForkTest, QueuesOfTheDeadAreDrainedAndTheirLocalsDropped) {
   std::vector<Instance*> queued;
   Detach(*main);
   std::thread([&] {
-    owner = NewThreadState(interpreter_);
+    owner = NewThreadState(interpreter);
     ASSERT_TRUE(Attach(*owner));
     for (int i = 0; i < kQueued; ++i) {
       queued.push_back(InstanceNew(*owner, type));
@@ -180,7 +183,7 @@ TEST_F(ForkTest, QueuesOfTheDeadAreDrainedAndTheirLocalsDropped) {
   ExpectChild(*main, [&] {
     CHILD_EXPECT(finalized_count == kQueued + 1);
     Decref(*main, AsObject(type));
-    CHILD_EXPECT(interpreter_.ReadReferenceTotal() == 0);
+    CHILD_EXPECT(interpreter.ReadReferenceTotal() == 0);
     return UseRuntimeInChild(*main);
   });
   EXPECT_EQ(finalized_count, 0);

@@ -7,6 +7,7 @@
 #include "runtime/base/futex.h"
 #include "runtime/object/object_space.h"
 #include "runtime/object/object_thread.h"
+#include "runtime/state/borrow.h"
 #include "runtime/state/interpreter_impl.h"
 #include "runtime/state/runtime_impl.h"
 #include "runtime/state/stop.h"
@@ -37,6 +38,13 @@ void StartForObjects(ObjectThread& object_thread) {
   InterpreterImpl& interpreter = InterpreterOf(thread);
   EndStop(interpreter.runtime, &interpreter, thread);
 }
+
+bool BorrowOwner(ObjectThread& owner) {
+  ThreadStateImpl& thread = ImplOfObjectThread(&owner);
+  return InterpreterOf(thread).runtime.config.merge_for_detached_owners && BorrowDetached(thread);
+}
+
+void ReturnOwner(ObjectThread& owner) { ReturnBorrowed(ImplOfObjectThread(&owner)); }
 
 int64_t ReferenceTotalOf(void* context, size_t stat_index) {
   const auto& interpreter = *static_cast<InterpreterImpl*>(context);
@@ -89,6 +97,8 @@ ObjectSpaceHooks MakeObjectSpaceHooks(InterpreterImpl& interpreter) {
   ObjectSpaceHooks hooks;
   hooks.stop_the_world = StopForObjects;
   hooks.start_the_world = StartForObjects;
+  hooks.borrow_owner = BorrowOwner;
+  hooks.return_owner = ReturnOwner;
   hooks.reference_total = ReferenceTotalOf;
   hooks.context = &interpreter;
   return hooks;

@@ -14,6 +14,7 @@
 #include "runtime/object/tracking.h"
 #include "runtime/qsbr/qsbr.h"
 #include "runtime/state/attach.h"
+#include "runtime/state/borrow.h"
 #include "runtime/state/interpreter.h"
 #include "runtime/state/stop.h"
 #include "runtime/sync/mutex.h"
@@ -50,6 +51,10 @@ void CheckThreadLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread,
              "INV-STW-1", "thread state %llu is in state %u",
              static_cast<unsigned long long>(thread.id), static_cast<uint32_t>(status));
   }
+  // relaxed: the world is stopped.
+  RT_CHECK((thread.state.load(std::memory_order_relaxed) & kBorrowFlags) == 0, "BO-2",
+           "thread state %llu is borrowed in a stopped world",
+           static_cast<unsigned long long>(thread.id));
   RT_CHECK(thread.linked && &InterpreterOf(thread) == &interpreter, "INV-T-1",
            "thread state %llu is in a foreign list", static_cast<unsigned long long>(thread.id));
   const QsbrSlot* const slot = thread.qsbr_slot;

@@ -34,6 +34,10 @@ struct RuntimeConfig {
   size_t max_thread_state_count = 0;
   // Live interpreters at a time; 0: no limit.
   size_t max_interpreter_count = 0;
+  // Whether a thread that drops an object of a detached thread state merges it at
+  // once. Without it such objects live until their owner attaches or a collection
+  // comes: for comparison.
+  bool merge_for_detached_owners = true;
   // Every how many stops of an interpreter all its invariants are checked;
   // 0: never. A check visits every thread state and every queue.
   uint32_t check_every_stop_count = 0;

@@ -54,8 +54,10 @@ TEST_F(SnapshotTest, TellsWhoHoldsWhat) {
 }
 
 TEST_F(SnapshotTest, QuiesceMergesQueuesOfDetachedOwners) {
-  ScopedThreadState main(interpreter_);
-  ThreadState* const owner = NewThreadState(interpreter_);
+  const std::unique_ptr<Runtime> runtime = MakeRuntimeWithoutBorrowing();
+  Interpreter& interpreter = *runtime->main_interpreter();
+  ScopedThreadState main(interpreter);
+  ThreadState* const owner = NewThreadState(interpreter);
   List* queued = nullptr;
   Detach(*main);
   std::thread([&] {
@@ -66,7 +68,7 @@ TEST_F(SnapshotTest, QuiesceMergesQueuesOfDetachedOwners) {
   ASSERT_TRUE(Attach(*main));
   Decref(*main, AsObject(queued));
   BalanceSnapshot before;
-  ASSERT_TRUE(interpreter_.Snapshot(*main, &before));
+  ASSERT_TRUE(interpreter.Snapshot(*main, &before));
   EXPECT_EQ(before.queued_object_count, 1);
   EXPECT_EQ(before.reference_total, 41 * RT_REFERENCE_TOTALS);
   const BalanceSnapshot after = RestingBalance(*main);

@@ -33,6 +33,16 @@ inline std::unique_ptr<Runtime> MakeCheckedRuntime() {
   return runtime;
 }
 
+// The same, in which a detached owner merges for itself, later.
+inline std::unique_ptr<Runtime> MakeRuntimeWithoutBorrowing() {
+  RuntimeConfig config;
+  config.check_every_stop_count = 1;
+  config.merge_for_detached_owners = false;
+  std::unique_ptr<Runtime> runtime = Runtime::Create(config);
+  EXPECT_NE(runtime, nullptr);
+  return runtime;
+}
+
 // A list of `count` numbers; one reference.
 inline List* MakeList(ThreadState& thread, int64_t count) {
   List* const list = ListNew(thread);

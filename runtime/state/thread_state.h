@@ -10,6 +10,8 @@
 //   SUSPENDED ──Attach()──► SUSPENDED_WAITING ──StartTheWorld()──► ATTACHED
 //      └──StartTheWorld()──► DETACHED        any ──finalization──► SHUTTING_DOWN
 //
+//   While DETACHED or SUSPENDED it may be borrowed: another thread merges objects
+//   for it, and Attach() waits for that (borrow.h).
 // Invariants.  T1: the id is drawn once and never reused. T2: only the OS
 //   thread that attached a thread state leaves ATTACHED. T3: SHUTTING_DOWN is
 //   final. T5: no safe point, detach or stop within a destructor or finalizer
@@ -75,7 +77,8 @@ ThreadState* CurrentThreadState();
 // shut down: all that is left to do is ReleaseThreadState().
 [[nodiscard]] bool Attach(ThreadState& thread);
 
-// Detaches the current thread state `thread`. Does not block.
+// Detaches the current thread state `thread`. Does not block. Merges what others
+// have queued for it first, so it may run destructors.
 void Detach(ThreadState& thread);
 
 // Marks a quiescent state and does what other threads asked for: answers a

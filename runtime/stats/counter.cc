@@ -75,6 +75,7 @@ constexpr CounterInfo kCounters[] = {
     {"object_resurrected_count", kEvents, "Objects that finalizers saved from a collection."},
     {"count_id_assigned_count", kEvents, "Objects that began to be counted per thread."},
     {"count_id_released_count", kEvents, "Objects that ended to be counted per thread."},
+    {"object_merged_for_detached_count", kEvents, "Objects merged in place of a detached owner."},
 };
 static_assert(sizeof(kCounters) / sizeof(kCounters[0]) == kCounterCount);
 

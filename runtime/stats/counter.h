@@ -86,6 +86,8 @@ enum class Counter : uint8_t {
   // Per-thread counts.
   kCountIdsAssigned,
   kCountIdsReleased,
+  // Merged in place of a detached owner.
+  kObjectsMergedForDetached,
 
   kCount,  // Not a counter.
 };
