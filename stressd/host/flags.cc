@@ -87,7 +87,7 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int* exit_code) {
   app.add_option("--repeat", flags.repeat_count,
                  "how many runs, each with the next seed")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
-  app.add_option("--duration", duration, "how long, as 500ms or 2s");
+  app.add_option("--duration", duration, "how long to work, as 500ms or 2s");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -32,7 +32,7 @@ struct Flags {
   uint64_t seed = 1;
   // Seeds seed, seed + 1, ...
   int64_t repeat_count = 1;
-  absl::Duration duration;  // 0: as long as the scenario's rounds take.
+  absl::Duration duration;  // 0: the declared amount of work.
 };
 
 // Parses the command line. Returns nothing when the process is to exit with

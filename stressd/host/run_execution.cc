@@ -87,9 +87,7 @@ absl::Status RunExecution::Prepare() {
   context.seed = request_.seed();
   context.progress = &progress_;
   context.stop = options_.control->stop_flag();
-  if (request_.duration_ns() > 0) {
-    context.duration_limit = absl::Nanoseconds(request_.duration_ns());
-  }
+  context.duration = absl::Nanoseconds(request_.duration_ns());
   context_.emplace(context);
   return absl::OkStatus();
 }
@@ -104,6 +102,7 @@ void RunExecution::SetUp(Scenario& scenario) {
 void RunExecution::Run(Scenario& scenario) {
   // A run that was stopped before it began has nothing to do.
   if (options_.control->reason() != StopReason::kNone) return;
+  context_->BeginWork();
   status_ = scenario.Run(*context_);
 }
 
@@ -251,6 +250,11 @@ void RunExecution::FillResult() {
   }
   result_.set_operation_count(static_cast<int64_t>(progress_.operations()));
   result_.set_leak_report(leaks_found_);
+  if (context_.has_value()) {
+    for (const auto& [name, value] : context_->measurements()) {
+      (*result_.mutable_measurements())[name] = value;
+    }
+  }
   const int64_t first_ns = progress_.first_operation_time_ns();
   if (first_ns > request_time_ns_) {
     result_.set_start_latency_ns(first_ns - request_time_ns_);

@@ -15,6 +15,7 @@
 #include "runtime/runtime.h"
 #include "stressd/host/balance_message.h"
 #include "stressd/host/runtime_snapshot.h"
+#include "stressd/host/scenario/round_loop.h"
 #include "stressd/protocol/black_box_memory.h"
 #include "stressd/protocol/black_box_view.h"
 
@@ -340,6 +341,24 @@ TEST_F(RunExecutorTest, AnotherThreadLooksIntoALiveRun) {
   EXPECT_EQ(idle.error(), "");
   ASSERT_EQ(idle.interpreters_size(), 1);
   EXPECT_EQ(idle.interpreters(0).balance().thread_state_count(), 0);
+}
+
+TEST_F(RunExecutorTest, ADurationIsWorkedAndMeasurementsAreReported) {
+  script_.run = [](ScenarioContext& context) {
+    RoundLoop loop(context, context.prng(), 2);
+    while (loop.Next()) context.progress().Count(1);
+    context.Measure("rounds_count", loop.begun_count());
+    return absl::OkStatus();
+  };
+  const RunResult declared = Execute();
+  EXPECT_EQ(declared.verdict(), RunResult::PASSED) << declared.DebugString();
+  EXPECT_EQ(declared.measurements().at("rounds_count"), 2);
+  protocol::RunRequest request = Request("scripted");
+  request.set_duration_ns(20'000'000);
+  const RunResult timed = Execute(request);
+  EXPECT_EQ(timed.verdict(), RunResult::PASSED) << timed.DebugString();
+  EXPECT_GT(timed.measurements().at("rounds_count"), 2);
+  EXPECT_GE(timed.run_ns(), 20'000'000);
 }
 
 TEST_F(RunExecutorTest, CountersAreLiveInTheBlackBox) {

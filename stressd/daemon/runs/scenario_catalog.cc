@@ -140,14 +140,17 @@ absl::Status CompleteDurations(const Limits& limits, RunSpec& spec) {
   status = CheckDuration("time_limit", spec.time_limit, limits.time_limit_max);
   if (!status.ok()) return status;
   if (spec.time_limit == absl::ZeroDuration()) {
-    spec.time_limit = spec.duration == absl::ZeroDuration()
-                          ? limits.time_limit_default
-                          : spec.duration + limits.time_limit_slack;
+    const absl::Duration derived = spec.duration == absl::ZeroDuration()
+                                       ? limits.time_limit_default
+                                       : spec.duration + limits.time_limit_slack;
+    spec.time_limit = std::min(derived, limits.time_limit_max);
   }
-  if (spec.time_limit < spec.duration) {
+  // The duration is worked in full before the run is judged: such a run could
+  // only end TIMED_OUT.
+  if (spec.time_limit <= spec.duration) {
     return Refusal("time_limit", absl::FormatDuration(spec.time_limit),
-                   "is shorter than the duration",
-                   absl::StrCat(absl::FormatDuration(spec.duration), " to ",
+                   "is not longer than the duration",
+                   absl::StrCat("above ", absl::FormatDuration(spec.duration), ", at most ",
                                 absl::FormatDuration(limits.time_limit_max)));
   }
   return absl::OkStatus();

@@ -75,7 +75,12 @@ TEST(ScenarioCatalogTest, EveryBadFieldIsNamedWithItsValueAndWhatIsAllowed) {
          s.duration = absl::Seconds(9);
          s.time_limit = absl::Seconds(8);
        },
-       "time_limit: \"8s\" is shorter than the duration; allowed: 9s to"},
+       "time_limit: \"8s\" is not longer than the duration; allowed: above 9s, at most 25h"},
+      {[](RunSpec& s) {
+         s.duration = absl::Seconds(9);
+         s.time_limit = absl::Seconds(9);
+       },
+       "time_limit: \"9s\" is not longer than the duration"},
       {[](RunSpec& s) { s.request_id = "a b"; }, "request_id: \"a b\" is malformed"},
       {[](RunSpec& s) { s.request_id = std::string(129, 'x'); }, "request_id:"},
       {[](RunSpec& s) {

@@ -27,10 +27,13 @@ inline constexpr int64_t kLoadDivisor = 1;
 inline constexpr int64_t kPatienceFactor = 1;
 #endif
 
-// Returns `count` shrunk for this flavor, at least 1 (0 stays 0).
-constexpr int64_t ScaledLoad(int64_t count) {
-  return count <= 0 ? 0 : std::max<int64_t>(1, count / kLoadDivisor);
+// Returns `count` shrunk for this flavor, but not below `least`, nor above
+// `count` itself.
+constexpr int64_t ScaledLoad(int64_t count, int64_t least = 1) {
+  return std::min(count, std::max(least, count / kLoadDivisor));
 }
+static_assert(ScaledLoad(0) == 0 && ScaledLoad(1) == 1 && ScaledLoad(2, 4) == 2);
+static_assert(ScaledLoad(1200) == 1200 / kLoadDivisor && ScaledLoad(1200, 400) >= 400);
 
 }  // namespace stressd::host
 

@@ -67,4 +67,10 @@ Prng Prng::Stream(uint64_t stream) const {
   return Prng(seed_, Mix(stream_ + 0x9fb21c651e98df25u) + stream + 1);
 }
 
+Prng Prng::Child(uint64_t index) const {
+  // Other constants than in the constructor, so that a child is no stream.
+  const uint64_t key = Mix(Mix(seed_ ^ 0x9fb21c651e98df25u) + stream_);
+  return Prng(Mix(key ^ Mix(index + 0xd1342543de82ef95u)));
+}
+
 }  // namespace stressd::host

@@ -34,6 +34,11 @@ class Prng {
   // on how much was drawn from this one.
   Prng Stream(uint64_t stream) const;
 
+  // Returns a generator with a seed of its own, mixed from this one's seed and
+  // stream and from `index`: the root of the streams of one round. Does not
+  // depend on how much was drawn from this one.
+  Prng Child(uint64_t index) const;
+
   uint64_t seed() const { return seed_; }
 
  private:

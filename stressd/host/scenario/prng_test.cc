@@ -22,7 +22,7 @@ TEST(PrngTest, SameSeedGivesSameSequence) {
 }
 
 // If seeds were one stream shifted by a draw, a value of one would come back in
-// the other: among 2 * 1000 * 64 draws of 64 bits a chance repetition has
+// the other: among 4 * 1000 * 64 draws of 64 bits a chance repetition has
 // probability below 1e-9.
 TEST(PrngTest, NeighbouringSeedsAndStreamsShareNoDraw) {
   std::set<uint64_t> seen;
@@ -32,7 +32,10 @@ TEST(PrngTest, NeighbouringSeedsAndStreamsShareNoDraw) {
     for (const uint64_t draw : Draw(Prng(42).Stream(seed), 64)) {
       seen.insert(draw);
     }
-    draw_count += 128;
+    // A round's root and the first worker of that round.
+    for (const uint64_t draw : Draw(Prng(42).Child(seed), 64)) seen.insert(draw);
+    for (const uint64_t draw : Draw(Prng(42).Child(seed).Stream(1), 64)) seen.insert(draw);
+    draw_count += 256;
   }
   EXPECT_EQ(seen.size(), draw_count);
 }
@@ -63,9 +66,11 @@ TEST(PrngTest, FirstChoiceOfNeighbouringSeedsIsUniform) {
 TEST(PrngTest, StreamDoesNotDependOnDrawsMade) {
   Prng prng(9);
   const Prng early = prng.Stream(1);
+  const Prng early_child = prng.Child(1);
   prng.Next();
   EXPECT_EQ(Draw(early, 10), Draw(prng.Stream(1), 10));
   EXPECT_NE(Draw(prng.Stream(1), 1), Draw(prng.Stream(1).Stream(1), 1));
+  EXPECT_EQ(Draw(early_child, 10), Draw(prng.Child(1), 10));
 }
 
 TEST(PrngTest, BetweenReachesBothEndsAndNothingElse) {

@@ -5,7 +5,7 @@
 //   with `context.main_thread()` attached:
 //     SetUp()     makes what the run needs,
 //     (baseline: the oracles' first snapshot)
-//     Run()       does the work; returns when rounds, time or stop say so,
+//     Run()       does the work; returns when its RoundLoop says so,
 //     (quiesce, and the oracles' second snapshot)
 //     Check()     judges the scenario's own promise,
 //     TearDown()  releases what SetUp() made, before the interpreter ends.
@@ -76,6 +76,9 @@ struct ScenarioDeclaration {
   std::string_view holds_if;
   std::string_view exercises;
   absl::Span<const ParameterSpec> parameters = {};
+  // The parameter that says how often Run() repeats its work when the run has
+  // no duration; empty: it does one thing and ignores a duration.
+  std::string_view rounds_parameter = {};
   bool canary = false;        // It must fail, as `expected` says.
   bool always_fresh = false;  // Never in a resident host.
   ExpectedVerdicts expected = {};

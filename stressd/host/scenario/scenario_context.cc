@@ -51,25 +51,28 @@ void* RunCrewMember(void* argument) {
 }  // namespace
 
 ScenarioContext::ScenarioContext(const Options& options)
-    : options_(options),
-      prng_(options.seed),
-      deadline_((options.clock != nullptr ? *options.clock : Clock::Monotonic()).Now() +
-                options.duration_limit) {
+    : options_(options), prng_(options.seed) {
   if (options_.clock == nullptr) options_.clock = &Clock::Monotonic();
   if (options_.progress == nullptr) options_.progress = &own_progress_;
 }
 
-bool ScenarioContext::ShouldStop() const {
+void ScenarioContext::BeginWork() {
+  if (has_duration()) deadline_ = clock().Now() + options_.duration;
+}
+
+bool ScenarioContext::IsCancelled() const {
   // relaxed: flags that order nothing; a late reader makes one round more.
   if (stop_requested_.load(std::memory_order_relaxed)) return true;
-  if (options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed)) {
-    return true;
-  }
+  return options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed);
+}
+
+bool ScenarioContext::ShouldStop() const {
+  if (IsCancelled()) return true;
   return deadline_ != absl::InfiniteDuration() && clock().Now() >= deadline_;
 }
 
 void ScenarioContext::RequestStop() {
-  // relaxed: as in ShouldStop().
+  // relaxed: as in IsCancelled().
   stop_requested_.store(true, std::memory_order_relaxed);
 }
 

@@ -3,11 +3,13 @@
 //
 // Model.  The host makes one per run. Randomness comes from prng() (main
 //   thread) and Worker::prng (workers) only, time from clock(), stopping from
-//   ShouldStop(); so the seed fixes every input of the run.
+//   ShouldStop(), and what repeats is counted by a RoundLoop (round_loop.h); so
+//   the seed fixes every input of the run, and the seed and a round's number
+//   every input of that round.
 // Invariants.  C1: RunWorkers() returns only when every thread that it made
 //   has been joined.
-// Thread safety.  ShouldStop(), progress(), clock(), seed(): any thread.
-//   The rest: the run's main thread.
+// Thread safety.  ShouldStop(), IsCancelled(), deadline(), progress(), clock(),
+//   seed(): any thread. The rest: the run's main thread.
 // Fork.  A forked child uses runtime(), interpreter() and Prng::Stream() only.
 
 #ifndef STRESSD_HOST_SCENARIO_SCENARIO_CONTEXT_H_
@@ -53,8 +55,9 @@ class ScenarioContext {
     Progress* progress = nullptr;  // Null: private cells.
     // Set by whoever cancels the run; null: nobody does.
     const std::atomic<bool>* stop = nullptr;
-    // The run ends by itself, still to be judged, after this long.
-    absl::Duration duration_limit = absl::InfiniteDuration();
+    // How long the scenario works, from BeginWork() on; zero: as much as it
+    // declares.
+    absl::Duration duration = absl::ZeroDuration();
   };
 
   explicit ScenarioContext(const Options& options);
@@ -69,9 +72,20 @@ class ScenarioContext {
   Prng& prng() { return prng_; }
   Progress& progress() const { return *options_.progress; }
 
-  // Returns true once the run was cancelled, RequestStop() was called or the
-  // duration limit has passed. Costs one clock read: call it once per round.
+  // Starts the time of the run's duration. The host, right before Run().
+  void BeginWork();
+
+  // True if the run has a duration, which then decides how long it works.
+  bool has_duration() const { return options_.duration > absl::ZeroDuration(); }
+  // When the duration ends, on clock(); infinite before BeginWork() and without
+  // a duration.
+  absl::Duration deadline() const { return deadline_; }
+
+  // Returns true once the run was cancelled, RequestStop() was called or its
+  // duration has passed. Costs one clock read: call it once per round.
   bool ShouldStop() const;
+  // The same without the duration.
+  bool IsCancelled() const;
 
   // Asks every thread of the run to end at its next ShouldStop(). Any thread.
   void RequestStop();
@@ -93,10 +107,11 @@ class ScenarioContext {
   Options options_;
   Prng prng_;
   Progress own_progress_;
-  const absl::Duration deadline_;  // On options_.clock.
+  absl::Duration deadline_ = absl::InfiniteDuration();
   std::atomic<bool> stop_requested_{false};
   std::map<std::string, int64_t> measurements_;
-  uint64_t worker_stream_ = 1;  // So that no two RunWorkers() share draws.
+  // So that no two RunWorkers() share draws: streams of prng_.
+  uint64_t worker_stream_ = 1;
 };
 
 }  // namespace stressd::host

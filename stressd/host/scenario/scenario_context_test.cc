@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "runtime/runtime.h"
+#include "stressd/host/scenario/round_loop.h"
 
 namespace stressd::host {
 namespace {
@@ -87,9 +88,10 @@ TEST_F(ScenarioContextTest, StopsByFlagRequestAndTime) {
   ScenarioContext::Options options = Options();
   options.clock = &clock;
   options.stop = &stop;
-  options.duration_limit = absl::Seconds(2);
+  options.duration = absl::Seconds(2);
   {
     ScenarioContext context(options);
+    context.BeginWork();
     EXPECT_FALSE(context.ShouldStop());
     stop = true;
     EXPECT_TRUE(context.ShouldStop());
@@ -98,10 +100,85 @@ TEST_F(ScenarioContextTest, StopsByFlagRequestAndTime) {
     EXPECT_TRUE(context.ShouldStop());
   }
   ScenarioContext context(options);
+  clock.now += absl::Hours(1);  // A long SetUp().
+  EXPECT_FALSE(context.ShouldStop());
+  context.BeginWork();
   clock.now += absl::Milliseconds(1999);
   EXPECT_FALSE(context.ShouldStop());
   clock.now += absl::Milliseconds(1);
   EXPECT_TRUE(context.ShouldStop());
+  EXPECT_FALSE(context.IsCancelled());
+}
+
+TEST_F(ScenarioContextTest, WithoutADurationALoopMakesTheDeclaredRounds) {
+  ManualClock clock;
+  ScenarioContext::Options options = Options();
+  options.clock = &clock;
+  ScenarioContext context(options);
+  context.BeginWork();
+  RoundLoop loop(context, context.prng(), 3);
+  int count = 0;
+  for (; loop.Next(); ++count) clock.now += absl::Hours(1);
+  EXPECT_EQ(count, 3);
+  EXPECT_EQ(loop.begun_count(), 3);
+  EXPECT_FALSE(loop.Next());
+}
+
+TEST_F(ScenarioContextTest, WithADurationALoopGoesOnUntilItHasPassed) {
+  ManualClock clock;
+  ScenarioContext::Options options = Options();
+  options.clock = &clock;
+  options.duration = absl::Milliseconds(300);
+  ScenarioContext context(options);
+  context.BeginWork();
+  RoundLoop more(context, context.prng(), 3);
+  int count = 0;
+  for (; more.Next(); ++count) clock.now += absl::Milliseconds(40);
+  EXPECT_EQ(count, 8);
+  // The time is up: one round all the same (L1), though three are declared.
+  RoundLoop fewer(context, context.prng(), 3);
+  EXPECT_TRUE(fewer.Next());
+  EXPECT_FALSE(fewer.Next());
+}
+
+TEST_F(ScenarioContextTest, ACancelledLoopMakesNoRound) {
+  const std::atomic<bool> stop{true};
+  ScenarioContext::Options options = Options();
+  options.stop = &stop;
+  options.duration = absl::Seconds(1);
+  ScenarioContext context(options);
+  context.BeginWork();
+  RoundLoop loop(context, context.prng(), 3);
+  EXPECT_FALSE(loop.Next());
+}
+
+// What main thread and workers draw in a round, where every round but the
+// `greedy` one draws once.
+std::vector<uint64_t> RoundDraws(const ScenarioContext::Options& options, int greedy) {
+  ScenarioContext context(options);
+  RoundLoop loop(context, context.prng(), 3);
+  std::vector<uint64_t> draws;
+  for (int round = 0; loop.Next(); ++round) {
+    draws.push_back(context.prng().Next());
+    if (round == greedy) (void)context.prng().Next();
+    std::vector<uint64_t> of_workers(2);
+    const absl::Status status = context.RunWorkers(2, [&](Worker& worker) {
+      of_workers[static_cast<size_t>(worker.index)] = worker.prng.Next();
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(status.ok()) << status;
+    draws.insert(draws.end(), of_workers.begin(), of_workers.end());
+  }
+  return draws;
+}
+
+TEST_F(ScenarioContextTest, SeedAndNumberFixTheDrawsOfARound) {
+  const std::vector<uint64_t> draws = RoundDraws(Options(), -1);
+  EXPECT_EQ(std::set<uint64_t>(draws.begin(), draws.end()).size(), 9u);
+  EXPECT_EQ(RoundDraws(Options(), 0), draws);
+  ScenarioContext::Options other = Options();
+  other.seed = 6;
+  EXPECT_NE(RoundDraws(other, -1), draws);
 }
 
 TEST_F(ScenarioContextTest, ProgressAndMeasurementsAreKept) {

@@ -21,6 +21,7 @@
 #include "runtime/runtime.h"
 #include "stressd/host/oracles/oracle.h"
 #include "stressd/host/scenario/load_scale.h"
+#include "stressd/host/scenario/round_loop.h"
 #include "stressd/host/scenario/scenario.h"
 #include "stressd/host/scenarios/doomed_round.h"
 
@@ -66,7 +67,8 @@ class ForeignFinalize final : public Scenario {
   }
 
   absl::Status Run(ScenarioContext& context) override {
-    while (rounds_done_ < rounds_ && !context.ShouldStop()) {
+    RoundLoop loop(context, context.prng(), rounds_);
+    while (loop.Next()) {
       const absl::Status status = RunRound(context);
       if (!status.ok()) return status;
       ++rounds_done_;
@@ -287,6 +289,7 @@ extern const ScenarioDeclaration kForeignFinalizeDeclaration = {
         "thread state, merge queues, delayed free, parked heap "
         "bundles",
     .parameters = kParameters,
+    .rounds_parameter = "rounds",
     .create = &CreateScenario<ForeignFinalize>,
 };
 

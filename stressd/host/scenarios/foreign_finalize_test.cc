@@ -34,5 +34,9 @@ TEST(ForeignFinalizeTest, ARunThatIsStoppedAtOnceLeavesNothingBehind) {
   EXPECT_EQ(outcome.unreached.size(), 1u);
 }
 
+TEST(ForeignFinalizeTest, ADurationDecidesHowLongItWorks) {
+  EXPECT_EQ(DurationComplaints("foreign-finalize"), "");
+}
+
 }  // namespace
 }  // namespace stressd::host

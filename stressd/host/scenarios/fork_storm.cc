@@ -28,6 +28,7 @@
 #include "stressd/host/oracles/observation.h"
 #include "stressd/host/oracles/oracle.h"
 #include "stressd/host/scenario/load_scale.h"
+#include "stressd/host/scenario/round_loop.h"
 #include "stressd/host/scenario/scenario.h"
 #include "stressd/host/scenarios/child_process.h"
 #include "stressd/host/scenarios/object_traffic.h"
@@ -38,10 +39,13 @@ namespace {
 // 128: what a thread does between two looks at the stop flag.
 constexpr int64_t kBatch = 128;
 
+// 4: fewer forks than that meet hardly any of the moments that matter.
+constexpr int64_t kForksMin = 4;
+
 constexpr ParameterSpec kParameters[] = {
     IntParameter("threads", 3, 0, 256, "Threads that work while others fork."),
     IntParameter("forkers", 1, 1, 64, "Threads that fork."),
-    IntParameter("forks", 24, 1, 100'000'000, "Forks of each of them; fewer under sanitizers."),
+    IntParameter("forks", 24, 1, 100'000'000, "Forks of each of them; above 4, fewer under sanitizers."),
     IntParameter("operations", 200, 0, 1'000'000,
                  "Random operations before each fork, and in each thread of a "
                  "child."),
@@ -56,7 +60,7 @@ class ForkStorm final : public Scenario {
   explicit ForkStorm(const Parameters& parameters)
       : threads_(static_cast<int>(parameters.GetInt("threads"))),
         forkers_(static_cast<int>(parameters.GetInt("forkers"))),
-        forks_(ScaledLoad(parameters.GetInt("forks"))),
+        forks_(ScaledLoad(parameters.GetInt("forks"), kForksMin)),
         operations_(parameters.GetInt("operations")),
         child_threads_(static_cast<int>(parameters.GetInt("child_threads"))),
         child_deadline_(parameters.GetDuration("child_deadline") * kPatienceFactor) {
@@ -126,10 +130,8 @@ class ForkStorm final : public Scenario {
       if (!thread) {
         status = absl::ResourceExhaustedError("no thread state could be made");
       }
-      for (int64_t i = 0; status.ok() && i < forks_; ++i) {
-        if (context.ShouldStop()) break;
-        status = ForkOnce(context, *thread, worker);
-      }
+      RoundLoop loop(context, worker.prng, forks_);
+      while (status.ok() && loop.Next()) status = ForkOnce(context, *thread, worker);
     }
     // relaxed: the others need not see anything but the number.
     forkers_left_.fetch_sub(1, std::memory_order_relaxed);
@@ -255,6 +257,7 @@ extern const ScenarioDeclaration kForkStormDeclaration = {
         "foreign thread states, merge queues, delayed free, parked "
         "heap bundles",
     .parameters = kParameters,
+    .rounds_parameter = "forks",
     .create = &CreateScenario<ForkStorm>,
 };
 

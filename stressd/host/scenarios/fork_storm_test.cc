@@ -15,6 +15,11 @@ TEST(ForkStormTest, SmokePassesWithNeighbouringSeeds) {
   }
 }
 
+// In every flavor, however small its share of the load.
+TEST(ForkStormTest, SmokeForksAtLeastFourTimes) {
+  EXPECT_GE(RunScenario("fork-storm", {}, 1).measurements.at("forks_count"), 4);
+}
+
 TEST(ForkStormTest, ConcurrentForkersHoldTheBalance) {
   EXPECT_EQ(RunScenario("fork-storm", {{"forkers", "3"}, {"child_threads", "3"}}, 7).Complaints(),
             "");
@@ -39,6 +44,10 @@ TEST(ForkStormTest, ARunThatIsStoppedAtOnceLeavesNothingBehind) {
   EXPECT_TRUE(outcome.status.ok()) << outcome.status.message();
   EXPECT_TRUE(outcome.violations.empty()) << outcome.Complaints();
   EXPECT_EQ(outcome.unreached.size(), 1u);
+}
+
+TEST(ForkStormTest, ADurationDecidesHowLongItWorks) {
+  EXPECT_EQ(DurationComplaints("fork-storm"), "");
 }
 
 }  // namespace

@@ -28,6 +28,18 @@ TEST(RegistryTest, TableIsSortedAndComplete) {
   }
 }
 
+TEST(RegistryTest, WhatADurationReplacesIsADeclaredNumber) {
+  int count = 0;
+  for (const ScenarioDeclaration* scenario : Scenarios()) {
+    if (scenario->rounds_parameter.empty()) continue;
+    ++count;
+    const auto defaults = MakeParameters(*scenario, "", {});
+    ASSERT_TRUE(defaults.ok());
+    EXPECT_GE(defaults->GetInt(scenario->rounds_parameter), 1) << scenario->name;
+  }
+  EXPECT_GE(count, 3) << "thread-churn, fork-storm, foreign-finalize";
+}
+
 TEST(RegistryTest, EveryDeclaredDefaultIsAllowed) {
   for (const ScenarioDeclaration* scenario : Scenarios()) {
     const auto defaults = MakeParameters(*scenario, "", {});

@@ -37,6 +37,16 @@ void AppendParameters(const ScenarioDeclaration& scenario, std::string& page) {
   }
 }
 
+void AppendDuration(const ScenarioDeclaration& scenario, std::string& page) {
+  if (scenario.rounds_parameter.empty()) {
+    page += "\nIt ignores a duration: it does one thing and ends.\n";
+    return;
+  }
+  absl::StrAppendFormat(&page,
+                        "\nA run with a duration works until it has passed, whatever `%s` says.\n",
+                        scenario.rounds_parameter);
+}
+
 void AppendPresets(const ScenarioDeclaration& scenario, std::string& page) {
   page += "\n## Presets\n\n";
   for (const Preset& preset : Presets()) {
@@ -84,6 +94,7 @@ std::string ScenarioPage(const ScenarioDeclaration& scenario) {
   absl::StrAppendFormat(&page, "\n**Holds if.** %s\n", Sentence(scenario.holds_if));
   absl::StrAppendFormat(&page, "\n**Exercises.** %s\n", Sentence(scenario.exercises));
   AppendParameters(scenario, page);
+  AppendDuration(scenario, page);
   AppendPresets(scenario, page);
   AppendVerdicts(scenario, page);
   return page;

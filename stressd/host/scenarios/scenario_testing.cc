@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 #include "runtime/runtime.h"
 #include "stressd/host/oracles/observation.h"
 #include "stressd/host/oracles/oracle.h"
@@ -13,12 +14,17 @@ namespace stressd::host {
 namespace {
 
 // The phases of a run, with observations around the middle one.
-absl::Status RunPhases(Scenario& scenario, ScenarioContext& context, ViolationList& violations) {
+absl::Status RunPhases(Scenario& scenario, ScenarioContext& context, RunOutcome& outcome,
+                       ViolationList& violations) {
   absl::Status status = scenario.SetUp(context);
   if (!status.ok()) return status;
   const auto before = Observe(context.interpreter(), context.main_thread());
   if (!before.ok()) return before.status();
+  const absl::Duration start = context.clock().Now();
+  context.BeginWork();
   status = scenario.Run(context);
+  outcome.run_duration = context.clock().Now() - start;
+  outcome.measurements = context.measurements();
   if (!status.ok()) return status;
   const auto after = Observe(context.interpreter(), context.main_thread(), &*before);
   if (!after.ok()) return after.status();
@@ -48,7 +54,7 @@ bool RunOutcome::Violated(std::string_view oracle) const {
 }
 
 RunOutcome RunScenario(std::string_view scenario, const ParameterTexts& overrides, uint64_t seed,
-                       const std::atomic<bool>* stop) {
+                       const std::atomic<bool>* stop, absl::Duration duration) {
   RunOutcome outcome;
   const auto declaration = FindScenario(scenario);
   if (!declaration.ok()) return {.status = declaration.status()};
@@ -68,9 +74,10 @@ RunOutcome RunScenario(std::string_view scenario, const ParameterTexts& override
                              .main_thread = thread,
                              .seed = seed,
                              .progress = &progress,
-                             .stop = stop});
+                             .stop = stop,
+                             .duration = duration});
     const std::unique_ptr<Scenario> instance = (*declaration)->create(*parameters);
-    outcome.status = RunPhases(*instance, context, violations);
+    outcome.status = RunPhases(*instance, context, outcome, violations);
     instance->TearDown(context);
   }
   rt::BalanceSnapshot last;
@@ -84,6 +91,31 @@ RunOutcome RunScenario(std::string_view scenario, const ParameterTexts& override
   outcome.unreached = violations.unreached();
   outcome.operations = progress.operations();
   return outcome;
+}
+
+std::string DurationComplaints(std::string_view scenario) {
+  const auto declaration = FindScenario(scenario);
+  if (!declaration.ok()) return declaration.status().ToString();
+  const std::string parameter((*declaration)->rounds_parameter);
+  const std::string measurement = parameter + "_count";
+  // So short a round that several fit into the duration anywhere.
+  const ParameterTexts one_round = {{"threads", "1"}, {parameter, "1"}};
+  constexpr absl::Duration kDuration = absl::Milliseconds(300);
+  const RunOutcome declared = RunScenario(scenario, one_round, 1);
+  const RunOutcome timed = RunScenario(scenario, one_round, 1, nullptr, kDuration);
+  std::string text = declared.Complaints() + timed.Complaints();
+  if (!text.empty()) return text;
+  if (declared.measurements.at(measurement) != 1) {
+    absl::StrAppendFormat(&text, "%d rounds instead of 1 without a duration\n",
+                          declared.measurements.at(measurement));
+  }
+  if (timed.measurements.at(measurement) <= 1) text += "no second round with a duration\n";
+  if (timed.run_duration < kDuration) {
+    absl::StrAppendFormat(&text, "it ran for %s instead of %s\n",
+                          absl::FormatDuration(timed.run_duration),
+                          absl::FormatDuration(kDuration));
+  }
+  return text;
 }
 
 }  // namespace stressd::host

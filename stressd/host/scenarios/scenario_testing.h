@@ -6,11 +6,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "stressd/host/scenario/parameters.h"
 #include "stressd/host/scenario/violation.h"
 
@@ -21,6 +23,8 @@ struct RunOutcome {
   std::vector<Violation> violations = {};
   std::vector<std::string> unreached = {};
   uint64_t operations = 0;
+  std::map<std::string, int64_t> measurements = {};
+  absl::Duration run_duration = absl::ZeroDuration();  // Of the phase Run().
 
   // Returns everything that speaks against the run, one line each; empty: it
   // passed.
@@ -32,7 +36,12 @@ struct RunOutcome {
 // Runs `scenario` in a runtime of its own with `overrides` over its smoke
 // preset. `stop`, if not null, cancels the run when it becomes true.
 RunOutcome RunScenario(std::string_view scenario, const ParameterTexts& overrides, uint64_t seed,
-                       const std::atomic<bool>* stop = nullptr);
+                       const std::atomic<bool>* stop = nullptr,
+                       absl::Duration duration = absl::ZeroDuration());
+
+// Runs `scenario` with one round declared, without and with a duration. Returns
+// what speaks against the duration deciding, or nothing.
+std::string DurationComplaints(std::string_view scenario);
 
 }  // namespace stressd::host
 

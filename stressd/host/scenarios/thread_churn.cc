@@ -17,6 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "runtime/runtime.h"
 #include "stressd/host/scenario/load_scale.h"
+#include "stressd/host/scenario/round_loop.h"
 #include "stressd/host/scenario/scenario.h"
 #include "stressd/host/scenarios/object_traffic.h"
 
@@ -68,7 +69,8 @@ class ThreadChurn final : public Scenario {
 
   absl::Status Run(ScenarioContext& context) override {
     absl::Status status = traffic_->Create(context.main_thread());
-    while (status.ok() && rounds_done_ < rounds_ && !context.ShouldStop()) {
+    RoundLoop loop(context, context.prng(), rounds_);
+    while (status.ok() && loop.Next()) {
       status =
           context.RunWorkers(threads_, [&](Worker& worker) { return LiveLives(context, worker); });
       // The main thread answers what the round's threads asked of it.
@@ -147,6 +149,7 @@ extern const ScenarioDeclaration kThreadChurnDeclaration = {
         "biased reference counting, merge queues, QSBR slots, delayed "
         "free, freelists, parked heap bundles, stop-the-world",
     .parameters = kParameters,
+    .rounds_parameter = "rounds",
     .create = &CreateScenario<ThreadChurn>,
 };
 

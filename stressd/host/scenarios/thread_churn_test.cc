@@ -40,5 +40,9 @@ TEST(ThreadChurnTest, ARunThatIsStoppedAtOnceLeavesNothingBehind) {
   EXPECT_EQ(outcome.unreached.size(), 1u);
 }
 
+TEST(ThreadChurnTest, ADurationDecidesHowLongItWorks) {
+  EXPECT_EQ(DurationComplaints("thread-churn"), "");
+}
+
 }  // namespace
 }  // namespace stressd::host
