@@ -1,6 +1,7 @@
 """Starts and ends stressd processes for tests, and looks at what is left."""
 
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -45,6 +46,14 @@ def is_alive(pid):
             return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:
         return False
+
+
+def has_ended(pidfd):
+    """Waits until the process behind a pidfd has ended, closes it; False if it lives on."""
+    try:
+        return bool(select.select([pidfd], [], [], PATIENCE_SECONDS)[0])
+    finally:
+        os.close(pidfd)
 
 
 class DaemonProcess:

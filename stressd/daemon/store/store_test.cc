@@ -201,8 +201,10 @@ TEST(StoreTest, UnfinishedRunsAreThereAfterAKill) {
     if (write(ready[1], put ? "1" : "0", 1) != 1) _exit(1);
     for (;;) pause();
   }
+  close(ready[1]);  // A child that dies early is an end of file.
   char put = 0;
   ASSERT_EQ(read(ready[0], &put, 1), 1);
+  close(ready[0]);
   EXPECT_EQ(put, '1');
   ASSERT_EQ(kill(child, SIGKILL), 0);
   ASSERT_EQ(waitpid(child, nullptr, 0), child);

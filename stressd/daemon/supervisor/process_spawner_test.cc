@@ -19,6 +19,7 @@
 #include "stressd/daemon/supervisor/process_info.h"
 #include "stressd/daemon/supervisor/stack_dump.h"
 #include "stressd/daemon/supervisor/stderr_capture.h"
+#include "stressd/protocol/file_descriptor.h"
 
 namespace stressd::supervisor {
 namespace {
@@ -34,6 +35,17 @@ std::string ShellOutput(ProcessSpawner& spawner, const std::string& script) {
   EXPECT_TRUE(child->Wait(absl::Seconds(30)).has_value());
   return output->Text(StderrCapture::kBytesMax);
 }
+
+struct Pipe {
+  Pipe() {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
+    read_end.Reset(ends[0]);
+    write_end.Reset(ends[1]);
+  }
+  protocol::FileDescriptor read_end;
+  protocol::FileDescriptor write_end;
+};
 
 absl::StatusOr<ChildProcess> Sleeper(ProcessSpawner& spawner, const StderrCapture& output) {
   SpawnRequest request;
@@ -121,15 +133,26 @@ TEST(StderrCaptureTest, ClearForgets) {
   EXPECT_EQ(capture->Text(100), "new");
 }
 
+// Spawn() returns while the kernel still executes the program, which has no
+// stacks yet: the child says that it runs.
 TEST(StackDumpTest, ShowsTheThreadsOfAProcess) {
   ProcessSpawner spawner;
-  const absl::StatusOr<StderrCapture> output = StderrCapture::Create();
-  absl::StatusOr<ChildProcess> child = Sleeper(spawner, *output);
+  Pipe says;
+  const Pipe hears;
+  SpawnRequest request;
+  request.arguments = {"/bin/sh", "-c", "echo ready; read never <&3"};
+  request.output_fd = says.write_end.get();
+  request.fds = {hears.read_end.get()};
+  absl::StatusOr<ChildProcess> child = spawner.Spawn(request);
   ASSERT_TRUE(child.ok()) << child.status();
+  says.write_end.Reset();
+  char first = 0;
+  ASSERT_EQ(read(says.read_end.get(), &first, 1), 1);
   const std::string stacks =
       DumpStacks(spawner, "/usr/bin/eu-stack", child->pid(), absl::Seconds(30));
   EXPECT_TRUE(absl::StrContains(stacks, absl::StrCat("TID ", child->pid()))) << stacks;
-  EXPECT_TRUE(absl::StrContains(stacks, "sleep S")) << stacks;
+  EXPECT_TRUE(absl::StrContains(stacks, "#0 ")) << stacks;
+  EXPECT_TRUE(absl::StrContains(stacks, absl::StrCat(child->pid(), " sh "))) << stacks;
   EXPECT_GT(ResidentBytes(child->pid()), 0);
 }
 

@@ -39,7 +39,7 @@ TEST(SupervisorLeakTest, TwentyHostsKilledMidRunLeaveTwentyVerdictsAndNothingEls
 
 TEST(SupervisorLeakTest, WhatAHostForkedGoesWithIt) {
   runs::NullLogSink log;
-  Supervisor supervisor(FakeHostOptions(), &log);
+  Supervisor supervisor(ImpatientOptions(), &log);
   ASSERT_TRUE(supervisor.Start().ok());
   for (const HostKind kind : {HostKind::kFresh, HostKind::kResident}) {
     ASSERT_EQ(ExecuteFake(supervisor, FakeRun("pass", kind)).verdict, Verdict::kPassed);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -23,7 +24,8 @@ using runs::Verdict;
 
 class SupervisorTest : public testing::TestWithParam<HostKind> {
  protected:
-  SupervisorTest() : supervisor_(FakeHostOptions(), &log_) {
+  explicit SupervisorTest(const SupervisorOptions& options = FakeHostOptions())
+      : supervisor_(options, &log_) {
     const absl::StatusOr<runs::ScenarioCatalog> catalog = supervisor_.Start();
     EXPECT_TRUE(catalog.ok()) << catalog.status();
     if (catalog.ok()) catalog_ = *catalog;
@@ -31,6 +33,29 @@ class SupervisorTest : public testing::TestWithParam<HostKind> {
 
   RunOutcome Execute(const std::string& name) {
     return ExecuteFake(supervisor_, FakeRun(name, GetParam()));
+  }
+
+  // With a time limit that is soon over.
+  RunOutcome ExecuteBriefly(const std::string& name) {
+    runs::RunRecord run = FakeRun(name, GetParam());
+    run.spec.time_limit = absl::Milliseconds(100);
+    return ExecuteFake(supervisor_, run);
+  }
+
+  // Cancels it once it is in its run phase.
+  RunOutcome ExecuteAndCancel(const std::string& name) {
+    const runs::RunRecord run = FakeRun(name, GetParam());
+    runs::CancelToken cancel;
+    ProgressGate gate;
+    RunOutcome outcome;
+    std::thread thread([&] {
+      outcome = supervisor_.Execute(run, cancel, gate.callback());
+      gate.Open();
+    });
+    gate.AwaitRunPhase();
+    cancel.RequestCancel();
+    thread.join();
+    return outcome;
   }
 
   runs::NullLogSink log_;
@@ -81,37 +106,12 @@ TEST_P(SupervisorTest, ASignalIsACrash) {
   EXPECT_EQ(outcome.operation_count, 7);  // From the black box.
 }
 
-TEST_P(SupervisorTest, ASilentHostIsHungAndItsStacksAreTaken) {
-  const RunOutcome outcome = Execute("hang");
-  EXPECT_EQ(outcome.verdict, Verdict::kHung) << outcome.summary;
-  EXPECT_TRUE(absl::StrContains(outcome.stacks, "pause")) << outcome.stacks;
-  EXPECT_TRUE(absl::StrContains(outcome.stacks, "fake_host")) << outcome.stacks;
+TEST_P(SupervisorTest, ARunLongerThanItsLimitIsTimedOut) {
+  EXPECT_EQ(ExecuteBriefly("obey").verdict, Verdict::kTimedOut);
 }
 
-TEST_P(SupervisorTest, ARunLongerThanItsLimitIsTimedOutWhetherItObeysOrNot) {
-  for (const char* name : {"obey", "stubborn"}) {
-    runs::RunRecord run = FakeRun(name, GetParam());
-    run.spec.time_limit = absl::Milliseconds(100);
-    const RunOutcome outcome = ExecuteFake(supervisor_, run);
-    EXPECT_EQ(outcome.verdict, Verdict::kTimedOut) << name << ": " << outcome.summary;
-  }
-}
-
-TEST_P(SupervisorTest, ACancelledRunIsCancelledWhetherItObeysOrNot) {
-  for (const char* name : {"obey", "stubborn"}) {
-    const runs::RunRecord run = FakeRun(name, GetParam());
-    runs::CancelToken cancel;
-    ProgressGate gate;
-    RunOutcome outcome;
-    std::thread thread([&] {
-      outcome = supervisor_.Execute(run, cancel, gate.callback());
-      gate.Open();
-    });
-    gate.AwaitRunPhase();
-    cancel.RequestCancel();
-    thread.join();
-    EXPECT_EQ(outcome.verdict, Verdict::kCancelled) << name << ": " << outcome.summary;
-  }
+TEST_P(SupervisorTest, ACancelledRunIsCancelled) {
+  EXPECT_EQ(ExecuteAndCancel("obey").verdict, Verdict::kCancelled);
 }
 
 TEST_P(SupervisorTest, NonsenseOnTheSocketIsAnError) {
@@ -120,11 +120,6 @@ TEST_P(SupervisorTest, NonsenseOnTheSocketIsAnError) {
     EXPECT_EQ(outcome.verdict, Verdict::kError) << name << ": " << outcome.summary;
     EXPECT_NE(outcome.summary, "") << name;
   }
-}
-
-TEST_P(SupervisorTest, AHostThatClosesItsSocketAndStaysIsHung) {
-  const RunOutcome outcome = Execute("close-and-stay");
-  EXPECT_EQ(outcome.verdict, Verdict::kHung) << outcome.summary;
 }
 
 TEST_P(SupervisorTest, TooMuchMemoryIsAnErrorWithTheLimit) {
@@ -140,13 +135,46 @@ TEST_P(SupervisorTest, APassAfterAnyDisasterStillPasses) {
   }
 }
 
+// Hosts that would keep a patient supervisor waiting.
+class ImpatientSupervisorTest : public SupervisorTest {
+ protected:
+  ImpatientSupervisorTest() : SupervisorTest(ImpatientOptions()) {}
+};
+
+INSTANTIATE_TEST_SUITE_P(Hosts, ImpatientSupervisorTest,
+                         testing::Values(HostKind::kFresh, HostKind::kResident),
+                         [](const auto& info) {
+                           return info.param == HostKind::kFresh ? "Fresh" : "Resident";
+                         });
+
+TEST_P(ImpatientSupervisorTest, ASilentHostIsHungAndItsStacksAreTaken) {
+  const RunOutcome outcome = Execute("hang");
+  EXPECT_EQ(outcome.verdict, Verdict::kHung) << outcome.summary;
+  EXPECT_TRUE(absl::StrContains(outcome.stacks, "pause")) << outcome.stacks;
+  EXPECT_TRUE(absl::StrContains(outcome.stacks, "fake_host")) << outcome.stacks;
+}
+
+TEST_P(ImpatientSupervisorTest, AHostThatClosesItsSocketAndStaysIsHung) {
+  const RunOutcome outcome = Execute("close-and-stay");
+  EXPECT_EQ(outcome.verdict, Verdict::kHung) << outcome.summary;
+}
+
+TEST_P(ImpatientSupervisorTest, AHostThatDoesNotObeyIsStoppedAllTheSame) {
+  EXPECT_EQ(ExecuteBriefly("stubborn").verdict, Verdict::kTimedOut);
+  EXPECT_EQ(ExecuteAndCancel("stubborn").verdict, Verdict::kCancelled);
+}
+
+TEST_P(ImpatientSupervisorTest, AFreshHostThatDoesNotExitIsHung) {
+  if (GetParam() != HostKind::kFresh) GTEST_SKIP() << "resident hosts stay";
+  EXPECT_EQ(Execute("hang-at-exit").verdict, Verdict::kHung);
+}
+
 using FreshSupervisorTest = SupervisorTest;
 INSTANTIATE_TEST_SUITE_P(Hosts, FreshSupervisorTest, testing::Values(HostKind::kFresh));
 
 TEST_P(FreshSupervisorTest, ADeathAfterTheResultCounts) {
   EXPECT_EQ(Execute("crash-at-exit").verdict, Verdict::kCrashed);
   EXPECT_EQ(Execute("report-at-exit").verdict, Verdict::kSanitizerReport);
-  EXPECT_EQ(Execute("hang-at-exit").verdict, Verdict::kHung);
 }
 
 TEST_P(FreshSupervisorTest, RunsGoOnWhenTheForkServerIsKilled) {
@@ -244,7 +272,9 @@ TEST(SupervisorStartTest, TellsWhyAHostDoesNotStart) {
   for (const auto& [misbehaviour, words] : kCases) {
     SupervisorOptions options = FakeHostOptions();
     options.hosts[0].extra_arguments.push_back(misbehaviour);
-    options.start_timeout = absl::Seconds(2);
+    if (misbehaviour == std::string_view("--misbehave=silent")) {
+      options.start_timeout = absl::Milliseconds(500);
+    }
     runs::NullLogSink log;
     Supervisor supervisor(options, &log);
     const absl::Status status = supervisor.Start().status();

@@ -31,11 +31,20 @@ SupervisorOptions FakeHostOptions() {
   SupervisorOptions options;
   options.hosts = {{"plain", FakeHostPath(), {"--flavor=plain"}},
                    {"tsan", FakeHostPath(), {"--flavor=tsan"}}};
-  options.limits.heartbeat_deadline = absl::Milliseconds(600);
-  options.limits.cancel_grace = absl::Milliseconds(600);
+  // No test waits that long unless something is broken.
+  options.limits.heartbeat_deadline = absl::Seconds(60);
+  options.limits.cancel_grace = absl::Seconds(60);
   options.limits.rss_bytes_max = int64_t{48} << 20;
-  options.exit_timeout = absl::Milliseconds(600);
+  options.exit_timeout = absl::Seconds(60);
   options.stop_grace = absl::Seconds(2);
+  return options;
+}
+
+SupervisorOptions ImpatientOptions() {
+  SupervisorOptions options = FakeHostOptions();
+  options.limits.heartbeat_deadline = absl::Seconds(1);
+  options.limits.cancel_grace = absl::Milliseconds(600);
+  options.exit_timeout = absl::Milliseconds(600);
   return options;
 }
 

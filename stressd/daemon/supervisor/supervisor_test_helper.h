@@ -15,8 +15,12 @@
 
 namespace stressd::supervisor {
 
-// Flavors plain and tsan, both the fake host, with short deadlines.
+// Flavors plain and tsan, both the fake host. Patient: on a loaded machine, too,
+// no host that does what it should is taken for one that hangs.
 SupervisorOptions FakeHostOptions();
+
+// The same with short deadlines, for hosts that keep the supervisor waiting.
+SupervisorOptions ImpatientOptions();
 
 // A run of behaviour `name` (fake_host.cc).
 runs::RunRecord FakeRun(const std::string& name, runs::HostKind kind);
