@@ -43,6 +43,11 @@ absl::StatusOr<RunRecord> SameRunOr(const RunSpec& again, const RunRecord& first
                                                ", which asked for something else"));
 }
 
+absl::Status AlreadyFinished(const RunRecord& run) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("runs/", run.id, " has already finished: ", VerdictName(run.outcome.verdict)));
+}
+
 }  // namespace
 
 absl::Status RunManager::Impl::BeginAdmission() {
@@ -182,13 +187,16 @@ absl::StatusOr<RunRecord> RunManager::Impl::CancelRun(int64_t id) {
   if (run == nullptr) {
     const absl::StatusOr<RunRecord> stored = parts_.sink->GetRun(id);
     if (!stored.ok()) return stored.status();
-    return absl::FailedPreconditionError(
-        absl::StrCat("runs/", id, " has already finished: ", VerdictName(stored->outcome.verdict)));
+    return AlreadyFinished(*stored);
   }
   run->cancel.RequestCancel();
-  RunRecord record = Update(run, [](RunRecord& each) {
-    if (each.state != RunState::kFinished) each.cancel_requested = true;
+  bool has_finished = false;
+  RunRecord record = Update(run, [&](RunRecord& each) {
+    has_finished = each.state == RunState::kFinished;
+    if (!has_finished) each.cancel_requested = true;
   });
+  // Who watches has seen its end already, though we still hold it.
+  if (has_finished) return AlreadyFinished(record);
   if (!queue_.Remove(id)) return record;
   RunOutcome outcome;
   outcome.verdict = Verdict::kCancelled;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <latch>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -182,6 +183,30 @@ TEST_F(RunManagerTest, CancelEndsQueuedRunsAtOnceAndRunningOnesSoon) {
   EXPECT_TRUE(absl::IsFailedPrecondition(manager().CancelRun(queued).status()));
   EXPECT_TRUE(absl::IsNotFound(manager().CancelRun(99).status()));
   EXPECT_EQ(executor_.executed().size(), 1u);
+}
+
+// A watcher may be faster than the manager's own farewell to the run.
+TEST_F(RunManagerTest, ARunWhoseEndWasShownCannotBeCancelled) {
+  executor_.HoldRuns();
+  const int64_t id = manager().CreateRun(Churn())->id;
+  std::latch asked(1);
+  absl::Status answer;
+  std::atomic<RunWatch*> self{nullptr};  // The first call comes before it is known.
+  executor_.AwaitRunning(1);
+  const auto watch = manager().WatchRun(id, [&] {
+    if (self == nullptr) return;
+    const std::optional<RunRecord> run = self.load()->Take();
+    if (!run.has_value() || run->state != RunState::kFinished) return;
+    answer = manager().CancelRun(id).status();
+    asked.count_down();
+  });
+  ASSERT_TRUE(watch.ok()) << watch.status();
+  self = watch->get();
+  (*watch)->Take();
+  executor_.LetRunsGo();
+  asked.wait();
+  EXPECT_TRUE(absl::IsFailedPrecondition(answer)) << answer;
+  (*watch)->Cancel();
 }
 
 TEST_F(RunManagerTest, ListsInPagesNewestFirst) {
