@@ -17,11 +17,11 @@ namespace stressd::findings {
 
 // Which findings to list, the last seen first. Empty fields do not restrict.
 struct FindingQuery {
-  std::string scenario;
-  std::string flavor;
+  std::string scenario = "";  // Empty: any.
+  std::string flavor = "";    // Empty: any.
   runs::Verdict verdict = runs::Verdict::kUnspecified;
   // The page's start: only findings that come after this one in the order.
-  std::optional<absl::Time> before_last_seen_time;
+  std::optional<absl::Time> before_last_seen_time = std::nullopt;
   int64_t before_id = 0;
   int32_t limit = 50;
 };

@@ -22,8 +22,8 @@ namespace stressd::runs {
 
 // Which runs to list, newest first. Empty or zero fields do not restrict.
 struct RunQuery {
-  std::string scenario;
-  std::string flavor;
+  std::string scenario = "";  // Empty: any.
+  std::string flavor = "";    // Empty: any.
   RunState state = RunState::kUnspecified;
   Verdict verdict = Verdict::kUnspecified;
   int64_t soak_id = 0;

@@ -35,7 +35,7 @@ struct HostSampleRow {
   int64_t finished_run_count = 0;
   int64_t rss_bytes = 0;
   int64_t reference_total = 0;
-  std::vector<runs::CounterValue> counters;
+  std::vector<runs::CounterValue> counters = {};
 };
 
 struct StoreUsage {
