@@ -27,6 +27,8 @@ int ReadFirstObject(dl_phdr_info* info, size_t, void* data) {
       ElfW(Nhdr) entry;
       std::memcpy(&entry, note, sizeof(entry));
       const char* name = note + sizeof(entry);
+      const size_t left = static_cast<size_t>(end - name);
+      if (Padded(entry.n_namesz) + Padded(entry.n_descsz) > left) break;
       const char* content = name + Padded(entry.n_namesz);
       if (entry.n_type == NT_GNU_BUILD_ID && entry.n_namesz == 4 &&
           std::memcmp(name, "GNU", 4) == 0) {

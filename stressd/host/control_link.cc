@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "stressd/host/build_id.h"
 #include "stressd/host/flavor.h"
+#include "stressd/protocol/build_id.h"
 #include "stressd/protocol/protocol_version.h"
 
 namespace stressd::host {
@@ -27,7 +27,7 @@ absl::Status ControlLink::SendHello() {
   protocol::Hello* hello = message.mutable_hello();
   hello->set_protocol_version(protocol::kProtocolVersion);
   hello->set_flavor(std::string(FlavorName()));
-  hello->set_build_id(BuildId());
+  hello->set_build_id(protocol::OwnBuildId());
   hello->set_pid(::getpid());
   return Send(message);
 }

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "stressd/host/balance_message.h"
-#include "stressd/host/build_id.h"
 #include "stressd/host/crash_handler.h"
 #include "stressd/host/failure_hooks.h"
 #include "stressd/host/flavor.h"
+#include "stressd/protocol/build_id.h"
 
 namespace stressd::host {
 
@@ -22,7 +22,7 @@ HostProcess::~HostProcess() {
 }
 
 bool HostProcess::Start() {
-  writer_.Format(FlavorName(), BuildId());
+  writer_.Format(FlavorName(), protocol::OwnBuildId());
   NameCounters(writer_);
   InstallFailureHooks(&writer_);
   InstallCrashHandler(&writer_);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "stressd/host/allow_tracing.h"
 #include "stressd/host/control_link.h"
 #include "stressd/host/dead_thread_stacks.h"
 #include "stressd/host/die_with_parent.h"
@@ -24,6 +25,7 @@ namespace {
 
 int ServeRuns(SessionKind kind, protocol::FileDescriptor control,
               protocol::FileDescriptor black_box) {
+  AllowTracing();
   absl::StatusOr<protocol::BlackBoxMapping> box =
       protocol::BlackBoxMapping::Map(black_box.get());
   if (!box.ok()) {

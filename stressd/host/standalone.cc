@@ -9,7 +9,6 @@
 #include "absl/time/time.h"
 #include "runtime/base/clock.h"
 #include "runtime/state/runtime.h"
-#include "stressd/host/build_id.h"
 #include "stressd/host/flavor.h"
 #include "stressd/host/host_process.h"
 #include "stressd/host/observation_gate.h"
@@ -17,6 +16,7 @@
 #include "stressd/host/run_executor.h"
 #include "stressd/host/scenario/registry.h"
 #include "stressd/protocol/black_box_memory.h"
+#include "stressd/protocol/build_id.h"
 #include "stressd/protocol/exit_code.h"
 
 namespace stressd::host {
@@ -93,7 +93,7 @@ void PrintScenarios() {
 int RunStandalone(const Flags& flags) {
   if (flags.version) {
     std::printf("stress_host %s %s\n", std::string(FlavorName()).c_str(),
-                BuildId().c_str());
+                protocol::OwnBuildId().c_str());
     return 0;
   }
   if (flags.list) {

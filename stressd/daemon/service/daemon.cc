@@ -27,7 +27,6 @@
 #include "stressd/daemon/runs/run_manager.h"
 #include "stressd/daemon/runs/scenario_catalog.h"
 #include "stressd/daemon/runs/soak_manager.h"
-#include "stressd/daemon/service/build_id.h"
 #include "stressd/daemon/service/conversion.h"
 #include "stressd/daemon/service/host_binaries.h"
 #include "stressd/daemon/service/server.h"
@@ -35,6 +34,7 @@
 #include "stressd/daemon/store/state_folder.h"
 #include "stressd/daemon/store/store.h"
 #include "stressd/daemon/supervisor/supervisor.h"
+#include "stressd/protocol/build_id.h"
 
 namespace stressd::service {
 namespace {
@@ -196,7 +196,7 @@ class Daemon {
     parts.store_usage = [this] { return store_->Usage(); };
     DaemonInfo info;
     info.version = kVersion;
-    info.build_id = OwnBuildId();
+    info.build_id = protocol::OwnBuildId();
     info.state_folder = folder_->path();
     info.start_time = start_time_;
     auto server = Server::Start(parts, addresses_, std::move(info));

@@ -7,7 +7,7 @@
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "stressd/daemon/service/build_id.h"
+#include "stressd/protocol/build_id.h"
 
 namespace stressd::service {
 namespace {
@@ -124,7 +124,7 @@ DaemonOptions ParseDaemonOptions(int argc, char** argv, std::optional<int>& exit
   DaemonOptions options;
   options.state_dir = DefaultStateDir();
   CLI::App app("stressd executes stress runs of the runtime core and serves them over gRPC.");
-  app.set_version_flag("--version", absl::StrCat("stressd ", kVersion, " build ", OwnBuildId()));
+  app.set_version_flag("--version", absl::StrCat("stressd ", kVersion, " build ", protocol::OwnBuildId()));
   AddOptions(app, options);
   try {
     app.parse(argc, argv);

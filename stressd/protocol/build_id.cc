@@ -1,4 +1,4 @@
-#include "stressd/daemon/service/build_id.h"
+#include "stressd/protocol/build_id.h"
 
 #include <elf.h>
 #include <link.h>
@@ -7,15 +7,28 @@
 #include <cstring>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/string_view.h"
 
-namespace stressd::service {
+namespace stressd::protocol {
 namespace {
 
+// Name and content of a note are padded to words.
 constexpr size_t Padded(size_t bytes) { return (bytes + 3) / 4 * 4; }
 
-// Looks for the id in one segment of notes; empty if it is not there.
-absl::string_view IdInNotes(absl::string_view notes) {
+// dl_iterate_phdr() visits the program first; the 1 ends the visit.
+int VisitProgram(dl_phdr_info* info, size_t, void* out) {
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const ElfW(Phdr)& segment = info->dlpi_phdr[i];
+    if (segment.p_type != PT_NOTE) continue;
+    const auto* begin = reinterpret_cast<const char*>(info->dlpi_addr + segment.p_vaddr);
+    const absl::string_view id = BuildIdInNotes({begin, segment.p_memsz});
+    if (!id.empty()) *static_cast<std::string*>(out) = absl::BytesToHexString(id);
+  }
+  return 1;
+}
+
+}  // namespace
+
+absl::string_view BuildIdInNotes(absl::string_view notes) {
   ElfW(Nhdr) note;
   while (notes.size() >= sizeof(note)) {
     std::memcpy(&note, notes.data(), sizeof(note));
@@ -31,24 +44,10 @@ absl::string_view IdInNotes(absl::string_view notes) {
   return {};
 }
 
-// The first object that is visited is the program; the 1 ends the visit.
-int VisitProgram(dl_phdr_info* info, size_t, void* out) {
-  for (int i = 0; i < info->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = info->dlpi_phdr[i];
-    if (segment.p_type != PT_NOTE) continue;
-    const auto* begin = reinterpret_cast<const char*>(info->dlpi_addr + segment.p_vaddr);
-    const absl::string_view id = IdInNotes({begin, segment.p_memsz});
-    if (!id.empty()) *static_cast<std::string*>(out) = absl::BytesToHexString(id);
-  }
-  return 1;
-}
-
-}  // namespace
-
 std::string OwnBuildId() {
   std::string id = "unknown";
   dl_iterate_phdr(&VisitProgram, &id);
   return id;
 }
 
-}  // namespace stressd::service
+}  // namespace stressd::protocol
