@@ -7,8 +7,15 @@ import subprocess
 import sys
 
 
+def output_base():
+    """Returns the folder that holds the outside repositories."""
+    return subprocess.run(["bazel", "info", "output_base"],
+                          capture_output=True, text=True, check=True).stdout.strip()
+
+
 def main():
     root = pathlib.Path.cwd()
+    external = f"{output_base()}/external/"
     targets = sys.argv[1:] or ["//runtime/...", "//stressd/...", "//client/..."]
     query = "mnemonic('CppCompile', " + " + ".join(f"{t}" for t in targets) + ")"
     result = subprocess.run(["bazel", "aquery", "--output=jsonproto", "--keep_going",
@@ -29,6 +36,9 @@ def main():
             continue
         keep = [a for a in arguments if not a.startswith(("-MF", "-MD", "-frandom-seed"))
                 and not a.endswith(".d")]
+        # Bazel compiles in a folder that has `external`; the source tree has not.
+        keep = [external + a.removeprefix("external/") if a.startswith("external/") else a
+                for a in keep]
         entries[source] = {"directory": str(root), "file": source, "arguments": keep}
     pathlib.Path("compile_commands.json").write_text(
         json.dumps(sorted(entries.values(), key=lambda e: e["file"]), indent=1) + "\n")

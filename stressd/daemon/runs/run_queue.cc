@@ -21,7 +21,7 @@ std::shared_ptr<ActiveRun> RunQueue::Pop(const std::string& lane) {
     const auto it = std::find_if(runs_.begin(), runs_.end(),
                                  [&](const auto& each) { return each->lane == lane; });
     if (it != runs_.end()) {
-      std::shared_ptr<ActiveRun> run = *std::move(it);
+      std::shared_ptr<ActiveRun> run = std::move(*it);
       runs_.erase(it);
       return run;
     }
