@@ -8,11 +8,13 @@
 #define RUNTIME_RUNTIME_H_
 
 // IWYU pragma: begin_exports
+#include "runtime/object/dict.h"
 #include "runtime/object/instance.h"
 #include "runtime/object/list.h"
 #include "runtime/object/number.h"
 #include "runtime/object/object.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tuple.h"
 #include "runtime/object/type.h"
 #include "runtime/object/weak_reference.h"
 #include "runtime/state/balance.h"

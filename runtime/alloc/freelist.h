@@ -33,9 +33,9 @@ class Freelist {
   // At most `limit` blocks; `block_bytes` is what may be poisoned of each, and
   // the first `probe_bytes` of it stay readable (at least the link's 8).
   constexpr Freelist(int32_t limit, size_t block_bytes, size_t probe_bytes)
-      : limit_(limit),
-        block_bytes_(static_cast<uint32_t>(block_bytes)),
-        probe_bytes_(static_cast<uint32_t>(probe_bytes)) {}
+      : limit_(static_cast<int16_t>(limit)),
+        block_bytes_(static_cast<uint16_t>(block_bytes)),
+        probe_bytes_(static_cast<uint16_t>(probe_bytes)) {}
 
   // Takes `block`. Returns false when the list is full or disabled: the block
   // is still the caller's.
@@ -64,11 +64,12 @@ class Freelist {
   void Unpoison(void* block) const;
 
   void* head_ = nullptr;
-  int32_t size_ = 0;
-  int32_t limit_;
-  uint32_t block_bytes_;
-  uint32_t probe_bytes_;
+  int16_t size_ = 0;
+  int16_t limit_;
+  uint16_t block_bytes_;
+  uint16_t probe_bytes_;
 };
+static_assert(sizeof(Freelist) == 16, "a thread state has two dozen of them");
 
 }  // namespace rt
 

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "runtime/object/dict.h"
 #include "runtime/object/instance.h"
 #include "runtime/object/invariants.h"
 #include "runtime/object/list.h"
 #include "runtime/object/number.h"
 #include "runtime/object/object_test_space.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tuple.h"
 
 namespace rt {
 namespace {
@@ -64,6 +66,26 @@ std::vector<Operation> Operations() {
        [](TestThread& thread, State& state) {
          Instance* instance = InstanceNew(thread, state.type);
          return instance != nullptr && MakeAndDrop(thread, AsObject(instance));
+       }},
+      {"TupleNew", 1,
+       [](TestThread& thread, State& state) {
+         Object* items[] = {AsObject(state.number), AsObject(state.number)};
+         Tuple* tuple = TupleNew(thread, items, 2);
+         return tuple != nullptr && MakeAndDrop(thread, AsObject(tuple));
+       }},
+      {"DictNew", 1,
+       [](TestThread& thread, State&) {
+         Dict* dict = DictNew(thread);
+         return dict != nullptr && MakeAndDrop(thread, AsObject(dict));
+       }},
+      {"DictSet", 2,
+       [](TestThread& thread, State& state) {
+         Dict* dict = DictNew(thread);
+         if (dict == nullptr) return false;
+         const bool done = DictSet(thread, dict, AsObject(state.number), AsObject(state.list));
+         EXPECT_EQ(DictSize(dict), done ? 1 : 0);
+         Decref(thread, AsObject(dict));
+         return done;
        }},
       {"ListAppend", 2,
        [](TestThread& thread, State& state) {

@@ -40,6 +40,15 @@ Object* PopTrashcan(ObjectThread& thread) {
   return object;
 }
 
+// Every list there is: one that is not named here would outlive its thread state.
+template <typename Thread, typename Action>
+void ForEachFreelist(Thread& thread, Action action) {
+  action(thread.number_freelist);
+  action(thread.list_freelist);
+  action(thread.dict_freelist);
+  for (auto& list : thread.tuple_freelists.of_size) action(list);
+}
+
 }  // namespace
 
 void Destroy(ObjectThread& thread, Object* object) {
@@ -83,20 +92,18 @@ void ReleaseObjectMemory(Object* object) {
 }
 
 void ClearObjectFreelists(ObjectThread& thread) {
-  thread.number_freelist.Clear();
-  thread.list_freelist.Clear();
+  ForEachFreelist(thread, [](Freelist& list) { list.Clear(); });
 }
 
 void DisableObjectFreelists(ObjectThread& victim) {
-  victim.number_freelist.Disable();
-  victim.list_freelist.Disable();
+  ForEachFreelist(victim, [](Freelist& list) { list.Disable(); });
 }
 
 int64_t FreelistObjectCount(const ObjectThread& thread) {
   int64_t count = 0;
-  for (const Freelist* list : {&thread.number_freelist, &thread.list_freelist}) {
-    if (list->enabled()) count += list->size();
-  }
+  ForEachFreelist(thread, [&](const Freelist& list) {
+    if (list.enabled()) count += list.size();
+  });
   return count;
 }
 

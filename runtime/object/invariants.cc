@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/base/check.h"
+#include "runtime/object/dict.h"
 #include "runtime/object/list.h"
 #include "runtime/object/merge_queue.h"
 #include "runtime/object/merge_stack.h"
@@ -12,6 +13,7 @@
 #include "runtime/object/object_space.h"
 #include "runtime/object/object_thread.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tuple.h"
 #include "runtime/object/type.h"
 #include "runtime/object/weak_reference.h"
 
@@ -158,6 +160,22 @@ void CheckFreelistInvariants(ObjectThread& thread) {
                  list->array.load(std::memory_order_relaxed) == nullptr,
              "FL-2", "a list on the freelist owns an array");
   });
+  CheckEach(thread.dict_freelist, [](void* block) {
+    CheckDeadHeader(static_cast<const Object*>(block));
+    const auto* dict = static_cast<const Dict*>(block);
+    // relaxed, all: as above.
+    RT_CHECK(dict->size.load(std::memory_order_relaxed) == 0 &&
+                 dict->table.load(std::memory_order_relaxed) == nullptr &&
+                 dict->count_id.load(std::memory_order_relaxed) == kNoCountId,
+             "FL-2", "a dict on the freelist owns a table or an id");
+  });
+  for (int64_t size = 0; size < kTupleFreelistCount; ++size) {
+    CheckEach(thread.tuple_freelists.of_size[size], [size](void* block) {
+      CheckDeadHeader(static_cast<const Object*>(block));
+      RT_CHECK(static_cast<const Tuple*>(block)->size == size, "FL-2",
+               "a tuple on the freelist of another size");
+    });
+  }
 }
 
 void CheckTypeInvariantsWorldStopped(ObjectSpace& space) {

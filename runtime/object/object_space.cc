@@ -3,9 +3,11 @@
 #include <cstring>
 
 #include "runtime/base/check.h"
+#include "runtime/object/dict.h"
 #include "runtime/object/list.h"
 #include "runtime/object/number.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tuple.h"
 
 namespace rt {
 namespace {
@@ -66,13 +68,21 @@ void MakeBuiltinTypes(TypeTable& types) {
                   kStatIndexWeakReference, "weak reference", &DestroyWeakReference);
   MakeCollectable(type_type, nullptr, nullptr);
   MakeCollectable(types.list_type, &TraverseList, &ClearGarbageList);
+  MakeBuiltinType(types.tuple_type, type_type, TypeKind::kTuple, kStatIndexTuple, "tuple",
+                  &DestroyTuple);
+  MakeBuiltinType(types.dict_type, type_type, TypeKind::kDict, kStatIndexDict, "dict",
+                  &DestroyDict);
   MakeCollectable(types.weak_reference_type, nullptr, nullptr);
+  MakeCollectable(types.tuple_type, &TraverseTuple, &ClearGarbageTuple);
+  MakeCollectable(types.dict_type, &TraverseDict, &ClearGarbageDict);
   MutexLock lock(types.mutex);
   NameSlot(types.stat_slots[kStatIndexOther], "other");
   NameSlot(types.stat_slots[kStatIndexType], type_type.name);
   NameSlot(types.stat_slots[kStatIndexNumber], types.number_type.name);
   NameSlot(types.stat_slots[kStatIndexList], types.list_type.name);
   NameSlot(types.stat_slots[kStatIndexWeakReference], types.weak_reference_type.name);
+  NameSlot(types.stat_slots[kStatIndexTuple], types.tuple_type.name);
+  NameSlot(types.stat_slots[kStatIndexDict], types.dict_type.name);
 }
 
 }  // namespace

@@ -20,6 +20,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "runtime/alloc/delayed_free.h"
 #include "runtime/alloc/freelist.h"
@@ -46,9 +47,29 @@ inline constexpr uint32_t kEvalBreakerCollect = 1u << 3;
 // Limits of the freelists: those CPython 3.14 settled on for ints and lists.
 inline constexpr int32_t kNumberFreelistLimit = 100;
 inline constexpr int32_t kListFreelistLimit = 80;
-// sizeof(Number), sizeof(List); number.h and list.h hold them to it.
+// As lists. Of tuples 80 of each size up to 20, as many sizes as CPython keeps: the
+// full lists of a thread then hold 200 KB, where its 2000 would hold 5 MB.
+inline constexpr int32_t kDictFreelistLimit = 80;
+inline constexpr int32_t kTupleFreelistLimit = 80;
+inline constexpr int64_t kTupleFreelistCount = 21;
+// sizeof(Number), sizeof(List)...; the headers of the kinds hold them to it.
 inline constexpr size_t kNumberBytes = 40;
 inline constexpr size_t kListBytes = 48;
+inline constexpr size_t kDictBytes = 56;
+inline constexpr size_t kTupleBytes = 40;  // Without items.
+
+// One list per size.
+struct TupleFreelists {
+  Freelist of_size[kTupleFreelistCount];
+
+  constexpr TupleFreelists() : TupleFreelists(std::make_index_sequence<kTupleFreelistCount>()) {}
+
+ private:
+  template <size_t... kSize>
+  constexpr explicit TupleFreelists(std::index_sequence<kSize...> /*sizes*/)
+      : of_size{Freelist(kTupleFreelistLimit, kTupleBytes + kSize * sizeof(void*),
+                         kReadableHeaderBytes)...} {}
+};
 
 struct alignas(kCacheLineBytes) ObjectThread {
   // The owner of the objects this thread makes; OT-1. Set by MergeQueueEnter()
@@ -70,6 +91,8 @@ struct alignas(kCacheLineBytes) ObjectThread {
   // Dead objects that wait to be reused. Disabled (size -1) once cleared.
   Freelist number_freelist{kNumberFreelistLimit, kNumberBytes, kReadableHeaderBytes};
   Freelist list_freelist{kListFreelistLimit, kListBytes, kReadableHeaderBytes};
+  Freelist dict_freelist{kDictFreelistLimit, kDictBytes, kReadableHeaderBytes};
+  TupleFreelists tuple_freelists;
   // Cleared: counts plainly for the rest of its life (INV-UID-4).
   bool per_thread_counts_finished = false;
   // Destructors under way on this thread, and the dead objects that wait until

@@ -6,6 +6,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/raw_memory.h"
 #include "runtime/object/destroy.h"
+#include "runtime/object/dict.h"
 #include "runtime/object/merge_queue.h"
 #include "runtime/object/object_space.h"
 #include "runtime/object/type.h"
@@ -222,6 +223,8 @@ CountIdField* CountIdFieldOf(Object* object) {
   switch (TypeOf(object)->kind) {
     case TypeKind::kType:
       return &reinterpret_cast<TypeObject*>(object)->count_id;
+    case TypeKind::kDict:
+      return &reinterpret_cast<Dict*>(object)->count_id;
     default:
       return nullptr;
   }

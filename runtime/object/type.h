@@ -34,7 +34,15 @@ namespace rt {
 
 struct Instance;
 
-enum class TypeKind : uint8_t { kType, kNumber, kList, kInstance, kWeakReference };
+enum class TypeKind : uint8_t {
+  kType,
+  kNumber,
+  kList,
+  kInstance,
+  kWeakReference,
+  kTuple,
+  kDict,
+};
 
 // Stat indices of the built-in types.
 inline constexpr uint8_t kStatIndexOther = 0;
@@ -42,7 +50,9 @@ inline constexpr uint8_t kStatIndexType = 1;
 inline constexpr uint8_t kStatIndexNumber = 2;
 inline constexpr uint8_t kStatIndexList = 3;
 inline constexpr uint8_t kStatIndexWeakReference = 4;
-inline constexpr uint8_t kFirstHeapStatIndex = 5;
+inline constexpr uint8_t kStatIndexTuple = 5;
+inline constexpr uint8_t kStatIndexDict = 6;
+inline constexpr uint8_t kFirstHeapStatIndex = 7;
 
 // TypeObject::alive_tag of a usable type. Any value no memory holds by chance.
 inline constexpr uint64_t kTypeAliveTag = 0x7479706520616c69;
@@ -118,6 +128,8 @@ struct TypeTable {
   TypeObject number_type;
   TypeObject list_type;
   TypeObject weak_reference_type;
+  TypeObject tuple_type;
+  TypeObject dict_type;
 };
 
 // Makes a heap type. Returns a new reference, or null when out of memory or when
