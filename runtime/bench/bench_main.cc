@@ -41,6 +41,9 @@ constexpr RatioRow kRows[] = {
     {"stop_start_alone", "two_locks"},
     {"stop_start_8_idle", "two_locks"},
     {"stop_start_1_running_8_idle", "futex_round_trip", 0.5},
+    {"collect_lists", "array_sweep", 8},
+    {"collect_linked", "array_sweep", 8},
+    {"collect_garbage", "1_microsecond", 0.7 * 0.082},  // Of what CPython 3.14t takes.
     {"fork_repair", "minor_page_fault", 5},
     {"fork_repair_per_idle", "1_microsecond", 2},
 };

@@ -27,6 +27,11 @@ class CandidateList {
   void Add(Object* object) { objects_[count_++] = object; }
   // Takes the next one out, with its reference; null at the end.
   Object* TakeNext() { return next_ == count_ ? nullptr : objects_[next_++]; }
+  // Fetches what TakeNext() will return soon into the cache.
+  void PrefetchNext() const {
+    if (next_ + kPrefetchDistance < count_)
+      __builtin_prefetch(objects_[next_ + kPrefetchDistance], 1);
+  }
   // Keeps those that `keep(Object*)` says; the list holds no reference to others
   // any more.
   template <typename Keep>
@@ -46,6 +51,9 @@ class CandidateList {
   Object* at(int64_t index) const { return objects_[index]; }
 
  private:
+  // 8: destroying takes some ten nanoseconds, memory a hundred.
+  static constexpr int64_t kPrefetchDistance = 8;
+
   Object** objects_ = nullptr;
   int64_t count_ = 0;
   int64_t next_ = 0;

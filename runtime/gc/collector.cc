@@ -183,7 +183,7 @@ void Collector::FindInPause(ObjectThread& caller, CollectResult* result) {
   hooks_.lock(hooks_.context);
   MergeInPause(caller);
   finalizers_left_ = false;
-  prefixes_left_ = false;
+  weak_references_left_ = false;
   types_left_ = false;
   CollectableObjects objects(space_, threads());
   Marking<CollectableObjects> marking(objects);
@@ -194,32 +194,39 @@ void Collector::FindInPause(ObjectThread& caller, CollectResult* result) {
     result->status = CollectStatus::kOutOfMemory;
     marking.Restore([](Object*) {});
   } else {
-    marking.Restore([this](Object* object) { candidates_.Add(object); });
+    marking.Restore([this, &caller](Object* object) { ClaimInPause(caller, object); });
     result->unreachable_count = candidates_.count();
-    ClaimCandidatesInPause(caller);
+    TakeCallbacksInPause(caller);
   }
   ResetCountsInPause(marking.member_count() + objects.frozen_count(), marking.reached_count());
   hooks_.unlock(hooks_.context);
 }
 
-void Collector::ClaimCandidatesInPause(ObjectThread& caller) {
-  for (int64_t i = 0; i < candidates_.count(); ++i) {
-    Object* const object = candidates_.at(i);
-    object->gc_bits |= kGcCandidate;
-    finalizers_left_ |= AwaitsFinalizer(object);
-    types_left_ |= object->type->kind == TypeKind::kType;
-    prefixes_left_ |= HasWeakReferences(object);
+// Puts an object that was not reached on the list. Its count is still too low by what
+// the members that come later hold of it; they give that back to the merged count.
+void Collector::ClaimInPause(ObjectThread& caller, Object* object) {
+  candidates_.Add(object);
+  object->gc_bits |= kGcCandidate;
+  const TypeKind kind = object->type->kind;
+  finalizers_left_ |= AwaitsFinalizer(object);
+  weak_references_left_ |= kind == TypeKind::kWeakReference || HasWeakReferences(object);
+  if (kind == TypeKind::kType) {
+    types_left_ = true;
     // A type that only garbage uses dies by plain counts, when the last one goes.
     ReleaseCountIdWorldStopped(caller, object);
-    // Without owner it is destroyed by whoever drops the last reference, not
-    // when its owner gets to it.
-    (void)ExplicitMerge(caller, object, 1);
   }
-  TakeCallbacksInPause(caller);
+  // Without owner it is destroyed by whoever drops the last reference, not when its
+  // owner gets to it. Written plainly where ExplicitMerge() must exchange.
+  // relaxed, all: the world is stopped, and nothing of it is queued.
+  const int64_t count = TrueCount(object) + 1;
+  object->local.store(0, std::memory_order_relaxed);
+  object->owner.store(kNoOwner, std::memory_order_relaxed);
+  object->shared.store(count * kSharedOne | kSharedMerged, std::memory_order_relaxed);
+  internal::Account(caller, object, 1);
 }
 
 void Collector::TakeCallbacksInPause(ObjectThread& caller) {
-  if (!prefixes_left_) return;
+  if (!weak_references_left_) return;
   for (int64_t i = 0; i < candidates_.count(); ++i) {
     Object* const object = candidates_.at(i);
     if (!HasWeakReferences(object)) continue;
@@ -282,12 +289,14 @@ void Collector::SeparateInPause(ObjectThread& caller, CollectResult* result) {
     });
   }
   hooks_.unlock(hooks_.context);
+  // Finalizers and callbacks may have made more.
+  weak_references_left_ = true;
   DecideInPause(caller);
 }
 
 void Collector::DecideInPause(ObjectThread& caller) {
   hooks_.lock(hooks_.context);
-  for (int64_t i = 0; i < candidates_.count(); ++i) {
+  for (int64_t i = 0; weak_references_left_ && i < candidates_.count(); ++i) {
     Object* const object = candidates_.at(i);
     if (HasWeakReferences(object)) {
       WeakReference* taken =
@@ -309,6 +318,7 @@ bool Collector::DeleteGarbage(ObjectThread& caller) {
   while (Object* const object = candidates_.TakeNext()) {
     // Our reference is not on the list any more: no safe point before it is
     // dropped.
+    candidates_.PrefetchNext();
     if (object->type->clear != nullptr) object->type->clear(caller, object);
     Decref(caller, object);
     if (--until_safe_point != 0) continue;

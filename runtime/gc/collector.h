@@ -116,7 +116,7 @@ class Collector {
   // The parts of a collection, in order; false: the caller was shut down.
   void MergeInPause(ObjectThread& caller);
   void FindInPause(ObjectThread& caller, CollectResult* result);
-  void ClaimCandidatesInPause(ObjectThread& caller);
+  void ClaimInPause(ObjectThread& caller, Object* object);
   void TakeCallbacksInPause(ObjectThread& caller);
   bool CallBack(ObjectThread& caller, CollectResult* result);
   bool Finalize(ObjectThread& caller, CollectResult* result);
@@ -133,8 +133,8 @@ class Collector {
   CandidateList candidates_;
   WeakReference* callbacks_ = nullptr;  // Whose callbacks are to be called.
   bool finalizers_left_ = false;
-  bool prefixes_left_ = false;  // A candidate has weak references.
-  bool types_left_ = false;     // A candidate is a type.
+  bool weak_references_left_ = false;  // A candidate is one, or has some.
+  bool types_left_ = false;            // A candidate is a type.
   // Tracked when the counts were reset (tracking.h, INV-GC-5).
   int64_t tracked_at_reset_ = 0;
 };

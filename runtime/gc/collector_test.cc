@@ -24,6 +24,7 @@ struct Log {
   int finalized = 0;
   int called_back = 0;
   Object* saved = nullptr;             // Where Save() stores a new reference.
+  Object* dropped = nullptr;           // What Drop() drops.
   WeakReference* looked_at = nullptr;  // What LookThrough() reads.
   bool found = false;
 };
@@ -43,6 +44,10 @@ void LookThrough(ObjectThread& thread, Instance*, void* context) {
   Object* const found = WeakReferenceGet(thread, log.looked_at);
   log.found = found != nullptr;
   DecrefIfNotNull(thread, found);
+}
+
+void Drop(ObjectThread& thread, Instance*, void* context) {
+  Decref(thread, static_cast<Log*>(context)->dropped);
 }
 
 void NoteCall(ObjectThread& thread, WeakReference* reference, void* context) {
@@ -204,6 +209,23 @@ TEST_F(CollectorTest, WeakReferencesWithCallbackGoFirstOthersAfterFinalizers) {
   for (WeakReference* reference : {called, silent}) Decref(thread_, AsObject(reference));
 }
 
+// While garbage is taken apart, something that was reachable until a finalizer let
+// go of it dies, and its own finalizer looks: it must not see what is half cleared.
+TEST_F(CollectorTest, NothingIsSeenOfWhatIsTakenApart) {
+  Instance* const garbage = SelfCycle(Type(&Drop));
+  Instance* const witness = InstanceNew(thread_, Type(&LookThrough));
+  WeakReference* const silent = WeakReferenceNew(thread_, AsObject(garbage));
+  InstanceSet(thread_, garbage, 1, AsObject(witness));
+  log_.looked_at = silent;
+  log_.dropped = AsObject(witness);
+  Decref(thread_, AsObject(garbage));
+  const CollectResult result = Collect();
+  EXPECT_EQ(result.collected_count, 1) << "the witness died by its count";
+  EXPECT_EQ(log_.finalized, 1);
+  EXPECT_FALSE(log_.found);
+  Decref(thread_, AsObject(silent));
+}
+
 // A finalizer makes a weak reference to garbage: it must not show what is cleared.
 TEST_F(CollectorTest, WeakReferencesMadeByFinalizersAreClearedToo) {
   struct Made {
@@ -281,12 +303,18 @@ TEST_F(CollectorTest, FrozenObjectsAreLeftAloneButDieByTheirCounts) {
   ASSERT_TRUE(ListAppend(thread_, frozen, AsObject(held)));
   EXPECT_EQ(space_.collector().Freeze(thread_), CollectStatus::kDone);
   DropListCycle(thread_);
+  // Marking must not go on from what is frozen.
+  List* const alive = ListNew(thread_);
+  ASSERT_TRUE(ListAppend(thread_, alive, AsObject(frozen)));
   CollectResult result = Collect();
-  EXPECT_EQ(result.tracked_count, 1);
+  EXPECT_EQ(result.tracked_count, 2);
   EXPECT_EQ(result.collected_count, 1);
+  EXPECT_EQ(TrueCount(AsObject(frozen)), 2);
+  EXPECT_EQ(TrueCount(AsObject(held)), 2);
+  Decref(thread_, AsObject(alive));
   Decref(thread_, AsObject(held));
   Decref(thread_, AsObject(frozen));
-  EXPECT_EQ(Get(Counter::kListsDestroyed), 3);
+  EXPECT_EQ(Get(Counter::kListsDestroyed), 4);
   EXPECT_EQ(space_.collector().Unfreeze(thread_), CollectStatus::kDone);
   result = Collect();
   EXPECT_EQ(result.collected_count, 1);

@@ -269,6 +269,55 @@ TEST_F(WeakReferenceTest, ReadersMeetDyingReferents) {
   EXPECT_GT(found_count.load(), 0);
 }
 
+// Referents die as soon as they are made and are reborn at the same address, each
+// with a weak reference that says which number it is for: a reader that is given a
+// stranger sees it.
+TEST_F(WeakReferenceTest, ReadersAreNeverGivenAStranger) {
+  constexpr int64_t kPlaces = 4;
+  const int64_t rounds = kSlow ? 4000 : 60000;
+  std::atomic<bool> done{false};
+  List* const list = ListNew(thread_);
+  for (int64_t i = 0; i < kPlaces; ++i) ASSERT_TRUE(ListAppend(thread_, list, AsObject(type_)));
+  thread_.Detach();
+  test_.RunThreads(3, [&](TestThread& thread, int index) {
+    if (index == 0) {
+      for (int64_t round = 1; round <= rounds; ++round) {
+        Object* const object = New(thread);
+        Object* const number = AsObject(NumberNew(thread, round));
+        InstanceSet(thread, reinterpret_cast<Instance*>(object), 0, number);
+        Decref(thread, number);
+        WeakReference* const weak =
+            WeakReferenceNew(thread, object, nullptr, reinterpret_cast<void*>(round));
+        EXPECT_TRUE(ListSet(thread, list, round % kPlaces, AsObject(weak)));
+        Decref(thread, AsObject(weak));
+        Decref(thread, object);
+        if (round % 16 == 0) thread.SafePoint();
+      }
+      done.store(true);
+      return;
+    }
+    for (int64_t step = 0; !done.load(); ++step) {
+      Object* const weak = ListGet(thread, list, step % kPlaces);
+      if (IsWeakReference(weak)) {
+        auto* const reference = reinterpret_cast<WeakReference*>(weak);
+        Object* const found = WeakReferenceGet(thread, reference);
+        if (found != nullptr) {
+          Object* const value = InstanceGet(thread, reinterpret_cast<Instance*>(found), 0);
+          ASSERT_NE(value, nullptr);
+          EXPECT_EQ(NumberValue(value), reinterpret_cast<int64_t>(reference->context));
+          Decref(thread, value);
+          Decref(thread, found);
+        }
+      }
+      Decref(thread, weak);
+      if (step % 16 == 0) thread.SafePoint();
+    }
+  });
+  thread_.Attach();
+  thread_.SafePoint();
+  Decref(thread_, AsObject(list));
+}
+
 // Weak references die on one thread while their referent dies on another: each
 // side must find the other whole, whoever comes first.
 TEST_F(WeakReferenceTest, BothSidesDieAtOnce) {

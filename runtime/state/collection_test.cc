@@ -132,8 +132,9 @@ TEST_F(CollectionTest, OthersAreToldThatOneIsRunning) {
   DropInstanceCycle(*thread, type);
   Decref(*thread, AsObject(type));
   std::thread other([&] {
-    ScopedThreadState mine(interpreter_);
+    // Not attached: the first pause would wait for us.
     while (!between.reached.load()) std::this_thread::yield();
+    ScopedThreadState mine(interpreter_);
     EXPECT_TRUE(ReadCollection(interpreter_).collecting);
     EXPECT_EQ(Collect(*mine).status, CollectStatus::kBusy);
     EXPECT_EQ(Freeze(*mine), CollectStatus::kBusy);
