@@ -17,6 +17,7 @@ namespace stressd::host {
   SCENARIO(CanaryLeak)              \
   SCENARIO(CanaryRace)              \
   SCENARIO(CanaryUseAfterFree)      \
+  SCENARIO(CollectStorm)            \
   SCENARIO(Empty)                   \
   SCENARIO(ForeignFinalize)         \
   SCENARIO(ForkStorm)               \
