@@ -43,6 +43,7 @@ inline constexpr uint32_t kEvalBreakerStop = 1u << 0;
 inline constexpr uint32_t kEvalBreakerMerge = 1u << 1;
 inline constexpr uint32_t kEvalBreakerDelayedFree = 1u << 2;
 inline constexpr uint32_t kEvalBreakerCollect = 1u << 3;
+inline constexpr uint32_t kEvalBreakerPendingCalls = 1u << 4;
 
 // Limits of the freelists: those CPython 3.14 settled on for ints and lists.
 inline constexpr int32_t kNumberFreelistLimit = 100;

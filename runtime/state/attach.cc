@@ -9,6 +9,7 @@
 #include "runtime/object/merge_queue.h"
 #include "runtime/qsbr/qsbr.h"
 #include "runtime/state/borrow.h"
+#include "runtime/state/pending_call.h"
 #include "runtime/stats/counter.h"
 #include "runtime/sync/mutex.h"
 
@@ -19,6 +20,8 @@ namespace {
 constinit thread_local ThreadState* current_thread_state = nullptr;
 // Its address is the mark.
 constinit thread_local char os_thread_mark = 0;
+// OS threads in SleepForEver().
+constinit Atomic<uint64_t> hanging_thread_count{0};
 
 // 60: a stop that finds everybody detached or about to answer lasts a few
 // microseconds, a sleep and a wake-up of a virtual CPU 20 to 70.
@@ -111,6 +114,23 @@ ThreadStatus StatusOf(const ThreadState& thread) {
                                    ~(kStopRequestedFlag | kBorrowFlags));
 }
 
+void SleepForEver() {
+  Atomic<uint32_t> word{0};
+  // relaxed: a statistic, orders nothing.
+  hanging_thread_count.fetch_add(1, std::memory_order_relaxed);
+  for (;;) FutexWait(word, 0, kNoTimeout);
+}
+
+uint64_t HangingThreadCount() {
+  // relaxed: a momentary view.
+  return hanging_thread_count.load(std::memory_order_relaxed);
+}
+
+bool Refuse(const ThreadStateImpl& thread) {
+  if (thread.hangs_when_refused) SleepForEver();
+  return false;
+}
+
 namespace {
 
 // The part of an attach that follows the exchange of the state word.
@@ -130,8 +150,11 @@ void BecomeAttached(ThreadStateImpl& thread, AttachResult result) {
 
 }  // namespace
 
-bool Attach(ThreadState& public_thread) {
-  ThreadStateImpl& thread = ImplOf(public_thread);
+bool Attach(ThreadState& thread) {
+  return AttachOrRefuse(ImplOf(thread)) || Refuse(ImplOf(thread));
+}
+
+bool AttachOrRefuse(ThreadStateImpl& thread) {
   RT_CHECK(current_thread_state == nullptr, "T2",
            "attach on an OS thread that has a current thread state");
   const AttachResult result = TakeAttached(thread);
@@ -198,14 +221,16 @@ bool HandleEvalBreaker(ThreadState& public_thread) {
     AnswerStop(thread, kSuspendedWaitingWord);
     if (!WaitForResume(thread)) {
       SetCurrentThreadState(nullptr);
-      return false;
+      return Refuse(thread);
     }
   }
   // (T9) acq_rel, synchronizes with the fetch_or of who asked: a bit set after
   //      this is handled at the next safe point.
-  bits = thread.eval_breaker.fetch_and(
-      ~(kEvalBreakerMerge | kEvalBreakerDelayedFree | kEvalBreakerCollect),
-      std::memory_order_acq_rel);
+  bits = thread.eval_breaker.fetch_and(~(kEvalBreakerMerge | kEvalBreakerDelayedFree |
+                                         kEvalBreakerCollect | kEvalBreakerPendingCalls),
+                                       std::memory_order_acq_rel);
+  // First, so that no stop of ours comes between the bit and the list (PC3).
+  if ((bits & kEvalBreakerPendingCalls) != 0) (void)RunPendingCalls(thread);
   if ((bits & kEvalBreakerMerge) != 0) MergeQueueDrain(thread);
   if ((bits & kEvalBreakerDelayedFree) != 0) thread.delayed_free.Process();
   if ((bits & kEvalBreakerCollect) == 0) return true;

@@ -23,6 +23,15 @@ inline constexpr uint32_t kSuspendedWaitingWord =
     static_cast<uint32_t>(ThreadStatus::kSuspendedWaiting);
 inline constexpr uint32_t kShuttingDownWord = static_cast<uint32_t>(ThreadStatus::kShuttingDown);
 
+// Attach() that always returns, whatever RuntimeConfig::late_attach says.
+[[nodiscard]] bool AttachOrRefuse(ThreadStateImpl& thread);
+
+// Sleeps until the process ends. The caller holds no mutex.
+[[noreturn]] void SleepForEver();
+
+// What every refusal ends with: sleeps if `thread` is to hang, else returns false.
+bool Refuse(const ThreadStateImpl& thread);
+
 // Detach() that is also allowed within a destructor: for waiting for a turn.
 void DetachAnywhere(ThreadStateImpl& thread);
 

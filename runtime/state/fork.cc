@@ -9,6 +9,8 @@
 #include "runtime/base/check.h"
 #include "runtime/object/object_space.h"
 #include "runtime/state/attach.h"
+#include "runtime/state/extension.h"
+#include "runtime/state/lease_impl.h"
 #include "runtime/state/lifecycle.h"
 #include "runtime/state/runtime_impl.h"
 #include "runtime/state/stop.h"
@@ -62,6 +64,9 @@ void BuryLocked(RuntimeImpl& runtime, ThreadStateImpl& caller)
   for (InterpreterImpl* interpreter = runtime.interpreters; interpreter != nullptr;
        interpreter = interpreter->next) {
     ShutDownOthersLocked(*interpreter, &caller);
+    DropLeasesOfTheDeadLocked(*interpreter);
+    // Its destroyer does not exist here.
+    interpreter->doomed = false;
     // relaxed: this is the only thread.
     interpreter->is_alone.store(true, std::memory_order_relaxed);
     for (ThreadStateImpl* thread = interpreter->threads; thread != nullptr; thread = thread->next) {
@@ -70,6 +75,12 @@ void BuryLocked(RuntimeImpl& runtime, ThreadStateImpl& caller)
       thread->qsbr_slot = nullptr;
       thread->os_thread_is_gone = thread->os_thread != OsThreadMark();
     }
+  }
+}
+
+void ForEachExtension(RuntimeImpl& runtime, void (*RuntimeExtension::*function)(void* context)) {
+  for (RuntimeExtension* each = runtime.extensions; each != nullptr; each = each->next) {
+    if (each->*function != nullptr) (each->*function)(each->context);
   }
 }
 
@@ -92,6 +103,7 @@ bool BeforeFork(ThreadState& public_caller) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   RuntimeImpl& runtime = RuntimeOf(caller);
   if (!BeginStop(runtime, nullptr, caller)) return false;
   caller.counters->Add(Counter::kForks);
+  ForEachExtension(runtime, &RuntimeExtension::before_fork);
   runtime.lifecycle_mutex.Lock();
   runtime.threads_mutex.Lock();
   runtime.counter_region.BeforeFork();
@@ -114,6 +126,7 @@ void AfterForkParent(ThreadState& public_caller) ABSL_NO_THREAD_SAFETY_ANALYSIS 
   runtime.counter_region.AfterForkParent();
   runtime.threads_mutex.Unlock();
   runtime.lifecycle_mutex.Unlock();
+  ForEachExtension(runtime, &RuntimeExtension::after_fork_parent);
   EndStop(runtime, nullptr, caller);
 }
 
@@ -121,6 +134,7 @@ void AfterForkChild(ThreadState& public_caller) {
   ThreadStateImpl& caller = ImplOf(public_caller);
   RuntimeImpl& runtime = RuntimeOf(caller);
   RenewMutexes(runtime, caller);
+  ForEachExtension(runtime, &RuntimeExtension::after_fork_child);
   {
     MutexLock lock(runtime.threads_mutex);
     runtime.stop_queue.AfterForkChild();

@@ -4,9 +4,9 @@
 #include <cstdint>
 
 #include "runtime/base/check.h"
-#include "runtime/base/futex.h"
 #include "runtime/object/object_space.h"
 #include "runtime/object/object_thread.h"
+#include "runtime/state/attach.h"
 #include "runtime/state/borrow.h"
 #include "runtime/state/interpreter_impl.h"
 #include "runtime/state/runtime_impl.h"
@@ -20,16 +20,10 @@ ThreadStateImpl& ImplOfObjectThread(void* thread) {
   return ImplOf(static_cast<ThreadState&>(*static_cast<ObjectThread*>(thread)));
 }
 
-// An OS thread that is refused in the middle of an object operation cannot
-// unwind: it sleeps until the process ends. It holds no mutex.
-[[noreturn]] void SleepForEver() {
-  Atomic<uint32_t> word{0};
-  for (;;) FutexWait(word, 0, kNoTimeout);
-}
-
 void StopForObjects(ObjectThread& object_thread) {
   ThreadStateImpl& thread = ImplOfObjectThread(&object_thread);
   InterpreterImpl& interpreter = InterpreterOf(thread);
+  // An OS thread that is refused in the middle of an object operation cannot unwind.
   if (!BeginStop(interpreter.runtime, &interpreter, thread)) SleepForEver();
 }
 

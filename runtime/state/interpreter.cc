@@ -9,6 +9,7 @@
 #include "runtime/base/raw_memory.h"
 #include "runtime/object/destroy.h"
 #include "runtime/state/interpreter_impl.h"
+#include "runtime/state/lease_impl.h"
 #include "runtime/state/lifecycle.h"
 #include "runtime/state/runtime_impl.h"
 #include "runtime/state/snapshot.h"
@@ -78,10 +79,24 @@ bool FinalizeFrom(InterpreterImpl& interpreter, ThreadStateImpl& caller) {
   }
   EndStop(runtime, &interpreter, caller);
   if (!first) return false;
+  TellFinalizing(runtime, &interpreter, &caller);
   ReapThreadStates(caller);
   MutexLock lock(runtime.threads_mutex);
   interpreter.finalized = true;
   return true;
+}
+
+// Lets an interpreter that could not be destroyed live on. Returns what the caller
+// is told: `status`, unless finalization is the reason.
+InterpreterStatus Undoom(InterpreterImpl& interpreter, InterpreterStatus status) {
+  MutexLock lock(interpreter.runtime.threads_mutex);
+  interpreter.doomed = false;
+  // relaxed: written under the mutex.
+  if (status == InterpreterStatus::kOutOfMemory &&
+      interpreter.finalizing.load(std::memory_order_relaxed) && !interpreter.finalized) {
+    return InterpreterStatus::kFinalizing;
+  }
+  return status;
 }
 
 // Frees an interpreter without thread states.
@@ -153,27 +168,50 @@ bool Interpreter::Finalize() {
 
 bool Interpreter::Destroy(Interpreter* public_interpreter, BalanceSnapshot* last) {
   InterpreterImpl& interpreter = public_interpreter->impl();
+  {
+    MutexLock lock(interpreter.runtime.threads_mutex);
+    if (interpreter.doomed || interpreter.lease_count != 0) return false;
+    interpreter.doomed = true;
+  }
+  return DestroyDoomed(interpreter, last) == InterpreterStatus::kOk;
+}
+
+InterpreterStatus DestroyDoomed(InterpreterImpl& interpreter, BalanceSnapshot* last) {
+  RuntimeImpl& runtime = interpreter.runtime;
   Seat seat;
-  if (!seat.Take(interpreter, Admission::kFinalizer)) return false;
+  if (!seat.Take(interpreter, Admission::kFinalizer)) {
+    return Undoom(interpreter, InterpreterStatus::kOutOfMemory);
+  }
   ThreadStateImpl& caller = seat.thread();
   bool finalized = false;
   {
-    MutexLock lock(interpreter.runtime.threads_mutex);
+    MutexLock lock(runtime.threads_mutex);
     finalized = interpreter.finalized;
   }
   if (!finalized && !FinalizeFrom(interpreter, caller)) {
+    const bool shut_down = CurrentThreadState() != &caller;
     seat.GiveBack();
+    // Before Return(), which may reach a thread that waits for the doomed.
+    const InterpreterStatus status = Undoom(
+        interpreter, shut_down ? InterpreterStatus::kShutDown : InterpreterStatus::kFinalizing);
     seat.Return();
-    return false;
+    return status;
   }
   // Before the clear, because destructors need the caller's heaps.
   ReapThreadStates(caller);
+  {
+    MutexLock lock(runtime.threads_mutex);
+    interpreter.ending = true;
+  }
+  TellInterpreterEnding(runtime, interpreter, caller);
+  // Nothing comes from outside any more.
+  RunAndClosePendingCalls(caller);
   ClearThreadState(caller, caller);
   DeleteThreadState(caller, caller);
   if (last != nullptr) TakeSnapshot(interpreter, nullptr, last);
   FreeInterpreter(interpreter);
   seat.Return();
-  return true;
+  return InterpreterStatus::kOk;
 }
 
 }  // namespace rt

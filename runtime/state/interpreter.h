@@ -46,7 +46,8 @@ class Interpreter {
   // Finalizes if need be, clears and deletes the caller's thread state (if it
   // is of this interpreter) and gives all memory back, that of leaked objects
   // too. `last`, if not null, gets the balance at the very end. As Finalize();
-  // returns false, having done nothing, when it does.
+  // returns false, having done nothing, when it does, and while the interpreter is
+  // leased (lease.h, which also destroys by id and says why not).
   [[nodiscard]] static bool Destroy(Interpreter* interpreter, BalanceSnapshot* last = nullptr);
 
   Interpreter(const Interpreter&) = delete;

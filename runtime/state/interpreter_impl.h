@@ -21,6 +21,8 @@
 #include "runtime/gc/collector.h"
 #include "runtime/object/object_space.h"
 #include "runtime/state/interpreter.h"
+#include "runtime/state/lease.h"
+#include "runtime/state/pending_call_list.h"
 #include "runtime/state/stop_queue.h"
 #include "runtime/state/stop_request.h"
 #include "runtime/state/thread_state_impl.h"
@@ -52,6 +54,15 @@ class InterpreterImpl final : public Interpreter {
   bool finalized = false;
   // Delayed frees need not wait.
   Atomic<bool> is_alone{false};
+
+  // Guarded by threads_mutex too: who keeps it from being destroyed (lease.h), and
+  // whether somebody is destroying it.
+  InterpreterLease* leases = nullptr;
+  uint64_t lease_count = 0;
+  bool doomed = false;
+  // Its last thread runs: what names it is told so, and nothing new may (lease.h).
+  bool ending = false;
+  PendingCallList pending_calls;
 
   // Counts what its deleted thread states counted.
   CounterSlot* counters = nullptr;

@@ -15,7 +15,10 @@
 #include "runtime/qsbr/qsbr.h"
 #include "runtime/state/attach.h"
 #include "runtime/state/borrow.h"
+#include "runtime/state/extension.h"
 #include "runtime/state/interpreter.h"
+#include "runtime/state/lease_impl.h"
+#include "runtime/state/pending_call_list.h"
 #include "runtime/state/stop.h"
 #include "runtime/sync/mutex.h"
 
@@ -96,7 +99,8 @@ void CheckReferencesLocked(InterpreterImpl& interpreter)
   for (size_t type = 0; type < kReferenceTypeCount; ++type) {
     RT_CHECK(objects.found[type] == counted.references[type], "INV-RT-1",
              "type %zu: objects hold %lld references, counted are %lld", type,
-             static_cast<long long>(objects.found[type]), static_cast<long long>(counted.references[type]));
+             static_cast<long long>(objects.found[type]),
+             static_cast<long long>(counted.references[type]));
   }
 }
 
@@ -135,6 +139,8 @@ void CheckInterpreter(InterpreterImpl& interpreter, const ThreadStateImpl& calle
   CheckPerThreadCountInvariantsWorldStopped(space);
   space.bundle_pool.CheckInvariantsWorldStopped();
   CheckReferencesLocked(interpreter);
+  CheckLeasesLocked(interpreter);
+  CheckPendingCallsLocked(interpreter);
   interpreter.collector.CheckInvariantsWorldStopped();
 }
 
@@ -148,21 +154,23 @@ InterpreterImpl* FirstInterpreter(RuntimeImpl& runtime) {
 // The analysis cannot tell that each->runtime is `runtime`.
 void CheckScopeWorldStopped(RuntimeImpl& runtime, InterpreterImpl* interpreter,
                             ThreadStateImpl& caller) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (interpreter != nullptr) {
-    MutexLock lifecycle(interpreter->runtime.lifecycle_mutex);
-    CheckInterpreter(*interpreter, caller);
-    return;
+  {
+    MutexLock lifecycle(runtime.lifecycle_mutex);
+    InterpreterImpl* each = interpreter != nullptr ? interpreter : FirstInterpreter(runtime);
+    for (; each != nullptr; each = interpreter != nullptr ? nullptr : each->next) {
+      CheckInterpreter(*each, caller);
+    }
   }
-  MutexLock lifecycle(runtime.lifecycle_mutex);
-  for (InterpreterImpl* each = FirstInterpreter(runtime); each != nullptr; each = each->next) {
-    CheckInterpreter(*each, caller);
+  for (RuntimeExtension* each = runtime.extensions; each != nullptr; each = each->next) {
+    if (each->check_invariants_world_stopped != nullptr) {
+      each->check_invariants_world_stopped(each->context);
+    }
   }
 }
 
 void Interpreter::CheckInvariantsWorldStopped(ThreadState& caller) {
   InterpreterImpl& interpreter = impl();
-  MutexLock lifecycle(interpreter.runtime.lifecycle_mutex);
-  CheckInterpreter(interpreter, ImplOf(caller));
+  CheckScopeWorldStopped(interpreter.runtime, &interpreter, ImplOf(caller));
 }
 
 }  // namespace rt

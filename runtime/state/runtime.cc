@@ -51,6 +51,7 @@ void EndFinalizing(RuntimeImpl& runtime) {
 
 RuntimeImpl::RuntimeImpl(const RuntimeConfig& runtime_config)
     : config(runtime_config),
+      check_every_stop_count(runtime_config.check_every_stop_count),
       counter_region(runtime_config.counter_memory, runtime_config.counter_memory_bytes) {}
 
 RuntimeImpl* RuntimeImplOf(const Runtime& runtime) { return runtime.impl_; }
@@ -80,13 +81,18 @@ Runtime::~Runtime() {
   while (InterpreterImpl* const interpreter = AnyInterpreter(*impl_)) {
     RT_CHECK(Interpreter::Destroy(interpreter), "R2", "destroying a runtime that is in use");
   }
+  RT_CHECK(impl_->extensions == nullptr, "R2", "an extension outlives its runtime");
   std::destroy_at(impl_);
   RawFree(impl_);
 }
 
 bool Runtime::Finalize() {
   InterpreterImpl* home = AnyInterpreter(*impl_);
-  if (home == nullptr) return BeginFinalizing(*impl_, nullptr);
+  if (home == nullptr) {
+    const bool first = BeginFinalizing(*impl_, nullptr);
+    if (first) TellFinalizing(*impl_, nullptr, nullptr);
+    return first;
+  }
   ThreadState* const current = CurrentThreadState();
   if (current != nullptr && &ImplOf(*current->interpreter).runtime == impl_) {
     home = &ImplOf(*current->interpreter);
@@ -100,6 +106,7 @@ bool Runtime::Finalize() {
     EndStop(*impl_, nullptr, caller);
   }
   if (first) {
+    TellFinalizing(*impl_, nullptr, &caller);
     ReapThreadStates(caller);
     ReapOtherInterpreters(caller);
     EndFinalizing(*impl_);
@@ -130,6 +137,16 @@ void Runtime::VisitInterpreters(void (*visit)(const Interpreter&, void*), void* 
        interpreter = interpreter->next) {
     visit(*interpreter, argument);
   }
+}
+
+void Runtime::SetCheckEveryStopCount(uint32_t stop_count) {
+  // relaxed: a setting, orders nothing.
+  impl_->check_every_stop_count.store(stop_count, std::memory_order_relaxed);
+}
+
+uint32_t Runtime::check_every_stop_count() const {
+  // relaxed: a setting, orders nothing.
+  return impl_->check_every_stop_count.load(std::memory_order_relaxed);
 }
 
 int64_t Runtime::ReadReferenceTotal() const {

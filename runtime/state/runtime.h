@@ -25,6 +25,12 @@ namespace rt {
 
 class RuntimeImpl;
 
+// What happens to a thread that wants to attach after its thread state was shut down.
+enum class LateAttach : uint8_t {
+  kRefuse,  // Attach(), SafePoint() and stops return false.
+  kHang,    // It sleeps in them until the process ends: for code that cannot unwind.
+};
+
 struct RuntimeConfig {
   // Memory for the counter blocks of threads and interpreters, for example a
   // part of a shared mapping. Null: private memory. Must outlive the runtime.
@@ -44,6 +50,7 @@ struct RuntimeConfig {
   // Objects that can be in a cycle, made since the last collection, after which
   // another one begins by itself (collection.h says more); 0: never.
   int64_t collect_threshold = kDefaultCollectThreshold;
+  LateAttach late_attach = LateAttach::kRefuse;
 };
 
 class Runtime {
@@ -69,6 +76,10 @@ class Runtime {
   // must not create, destroy or stop anything, nor call a function of this
   // header or interpreter.h but id().
   void VisitInterpreters(void (*visit)(const Interpreter&, void*), void* argument) const;
+  // RuntimeConfig::check_every_stop_count, changed while the runtime lives. Any
+  // OS thread; a stop that has begun may still follow the old value.
+  void SetCheckEveryStopCount(uint32_t stop_count);
+  uint32_t check_every_stop_count() const;
   // The sum of the reference totals of all interpreters, live.
   int64_t ReadReferenceTotal() const;
 

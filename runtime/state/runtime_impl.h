@@ -22,11 +22,15 @@
 
 namespace rt {
 
+struct RuntimeExtension;
+
 class RuntimeImpl {
  public:
   explicit RuntimeImpl(const RuntimeConfig& config);
 
   const RuntimeConfig config;
+  // RuntimeConfig::check_every_stop_count; relaxed: a setting, orders nothing.
+  Atomic<uint32_t> check_every_stop_count;
   Runtime* owner = nullptr;
   CounterRegion counter_region;
 
@@ -43,9 +47,17 @@ class RuntimeImpl {
   size_t interpreter_count ABSL_GUARDED_BY(threads_mutex) = 0;
   size_t thread_count ABSL_GUARDED_BY(threads_mutex) = 0;
   InterpreterImpl* main_interpreter ABSL_GUARDED_BY(threads_mutex) = nullptr;
+  // Changed when no other thread uses the runtime: extension.h.
+  RuntimeExtension* extensions = nullptr;
   // Set once, in a stop of the runtime.
   Atomic<bool> finalizing{false};
 };
+
+RuntimeImpl* RuntimeImplOf(const Runtime& runtime);
+
+// Tell the extensions; no lock is held.
+void TellFinalizing(RuntimeImpl& runtime, Interpreter* interpreter, ThreadState* caller);
+void TellInterpreterEnding(RuntimeImpl& runtime, Interpreter& interpreter, ThreadState& caller);
 
 }  // namespace rt
 

@@ -30,6 +30,24 @@ TEST(RuntimeTest, ManyInARowStartEmptyAndEndEmpty) {
   }
 }
 
+#if RT_CHECKS
+TEST(RuntimeTest, ChecksInStopsCanBeTurnedOnWhileItLives) {
+  std::unique_ptr<Runtime> runtime = Runtime::Create();
+  ScopedThreadState thread(*runtime->main_interpreter());
+  ASSERT_TRUE(thread);
+  // A reference that nobody counted: only a check finds it.
+  Object* const kept = AsObject(NumberNew(*thread, 1));
+  thread->counters->AddReferences(kStatIndexNumber, 1);
+  ASSERT_TRUE(StopTheWorld(*thread, StopScope::kInterpreter));
+  StartTheWorld(*thread);
+  runtime->SetCheckEveryStopCount(1);
+  EXPECT_EQ(runtime->check_every_stop_count(), 1u);
+  EXPECT_DEATH((void)StopTheWorld(*thread, StopScope::kInterpreter), "INV-RT-1");
+  thread->counters->AddReferences(kStatIndexNumber, -1);
+  Decref(*thread, kept);
+}
+#endif
+
 TEST(RuntimeTest, TwoSideBySideAreIndependent) {
   std::unique_ptr<Runtime> first = MakeCheckedRuntime();
   std::unique_ptr<Runtime> second = MakeCheckedRuntime();

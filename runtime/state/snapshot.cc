@@ -10,6 +10,7 @@
 #include "runtime/object/per_thread_count.h"
 #include "runtime/qsbr/qsbr.h"
 #include "runtime/state/interpreter.h"
+#include "runtime/state/pending_call.h"
 #include "runtime/state/runtime_impl.h"
 #include "runtime/state/stop.h"
 #include "runtime/sync/mutex.h"
@@ -94,6 +95,7 @@ bool Interpreter::Quiesce(ThreadState& caller) {
   ObjectSpace& space = interpreter.space;
   ThreadStateImpl& thread = ImplOf(caller);
   for (int round = 0; round < kQuiesceRoundLimit; ++round) {
+    (void)RunPendingCalls(thread);
     if (!BeginStop(interpreter.runtime, &interpreter, thread)) return false;
     size_t left_count = QueuedObjectCountWorldStopped(space);
     MergeAllQueuesWorldStopped(thread);

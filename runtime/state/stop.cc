@@ -46,14 +46,14 @@ bool TakeTurn(RuntimeImpl& runtime, InterpreterImpl* interpreter, ThreadStateImp
   // Detached, so that whoever has the turn need not wait for us.
   DetachAnywhere(caller);
   const bool granted = StopQueue::Wait(ticket);
-  const bool attached = Attach(caller);
+  const bool attached = AttachOrRefuse(caller);
   if (attached && granted) return true;
   RT_CHECK(!attached, "SQ2", "a turn was refused to a living thread state");
   if (granted) {
     MutexLock lock(runtime.threads_mutex);
     runtime.stop_queue.LeaveLocked(ticket.turn);
   }
-  return false;
+  return Refuse(caller);
 }
 
 void WaitForCountdown(StopRequest& request) {
@@ -116,7 +116,8 @@ bool BeginStop(RuntimeImpl& runtime, InterpreterImpl* interpreter, ThreadStateIm
   (interpreter == nullptr ? caller.stopped_runtime : caller.stopped_interpreter) = true;
   caller.delayed_free.AskAgain();
   caller.counters->Add(Counter::kStops);
-  const uint32_t every = runtime.config.check_every_stop_count;
+  // relaxed: a setting, orders nothing.
+  const uint32_t every = runtime.check_every_stop_count.load(std::memory_order_relaxed);
   if (every != 0 && request->stop_count % every == 0) {
     CheckScopeWorldStopped(runtime, interpreter, caller);
   }

@@ -15,6 +15,7 @@
 #include "runtime/object/tracking.h"
 #include "runtime/state/attach.h"
 #include "runtime/state/lifecycle.h"
+#include "runtime/state/pending_call.h"
 #include "runtime/state/stop.h"
 #include "runtime/stats/counter.h"
 
@@ -42,6 +43,7 @@ bool EquipThreadState(InterpreterImpl& interpreter, ThreadStateImpl& thread) {
   thread.interpreter = &interpreter;
   thread.space = &space;
   thread.os_thread = OsThreadMark();
+  thread.hangs_when_refused = interpreter.runtime.config.late_attach == LateAttach::kHang;
   if (FaultPoint("state.reserve_slot")) return false;
   thread.qsbr_slot = space.qsbr.Reserve(thread.id);
   if (thread.qsbr_slot == nullptr) return false;
@@ -69,7 +71,8 @@ bool IsAdmittedLocked(const InterpreterImpl& interpreter, Admission admission)
     return !finalizing || interpreter.finalized;
   }
   const size_t limit = interpreter.runtime.config.max_thread_state_count;
-  return !finalizing && (limit == 0 || interpreter.runtime.thread_count < limit);
+  return !finalizing && !interpreter.doomed &&
+         (limit == 0 || interpreter.runtime.thread_count < limit);
 }
 
 void LinkLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread)
@@ -79,6 +82,10 @@ void LinkLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread)
   // counted, and the start of the world lets it go.
   thread.state.store(request != nullptr ? kSuspendedWord : kDetachedWord,
                      std::memory_order_relaxed);
+  // relaxed, both: published by the mutex.
+  if (interpreter.pending_calls.count.load(std::memory_order_relaxed) != 0) {
+    thread.eval_breaker.fetch_or(kEvalBreakerPendingCalls, std::memory_order_relaxed);
+  }
   thread.next = interpreter.threads;
   if (thread.next != nullptr) thread.next->previous = &thread;
   interpreter.threads = &thread;
@@ -267,6 +274,7 @@ void ReapThreadStates(ThreadStateImpl& caller) {
     ClearThreadState(caller, *victim);
     DeleteThreadState(caller, *victim);
   }
+  (void)RunPendingCalls(caller);
   // Of a thread that did not get to its end.
   interpreter.collector.TakeOver(caller);
   // relaxed: set by this OS thread. No reader is left, so nothing need wait.

@@ -74,8 +74,13 @@ ThreadState* CurrentThreadState();
 // Attaches `thread` on this OS thread, which must have no current thread state.
 // The first time also binds it: enters the merge table. Blocks while the world
 // is stopped. Returns false, and leaves it unattached, when the thread state is
-// shut down: all that is left to do is ReleaseThreadState().
+// shut down: all that is left to do is ReleaseThreadState(). (With LateAttach::kHang
+// it does not return then; nor do SafePoint() and StopTheWorld().)
 [[nodiscard]] bool Attach(ThreadState& thread);
+
+// OS threads of this process that hang because RuntimeConfig::late_attach says so, or
+// because a refusal met them in the middle of an object operation. A momentary view.
+uint64_t HangingThreadCount();
 
 // Detaches the current thread state `thread`. Does not block. Merges what others
 // have queued for it first, so it may run destructors.

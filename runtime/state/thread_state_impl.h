@@ -56,6 +56,9 @@ struct ThreadStateImpl final : ThreadState {
   // Set in a forked child: deleting drops the second party too.
   bool os_thread_is_gone = false;
 
+  // RuntimeConfig::late_attach is kHang. Kept here: the runtime may be gone then.
+  bool hangs_when_refused = false;
+
   // 2: the interpreter's list and the OS thread.
   Atomic<uint32_t> party_count{2};
   StopTicket ticket;
