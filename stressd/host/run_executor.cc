@@ -62,7 +62,12 @@ protocol::RunResult RunExecutor::Execute(const protocol::RunRequest& request,
   }
   std::unique_ptr<Scenario> instance = scenario->create(*parameters);
   RunExecution execution(options_, request, arrival_time_ns);
-  return execution.Execute(*instance);
+  // The runtime lives longer than the run.
+  options_.runtime->SetCheckEveryStopCount(
+      static_cast<uint32_t>(parameters->GetInt("check_every")));
+  protocol::RunResult result = execution.Execute(*instance);
+  options_.runtime->SetCheckEveryStopCount(0);
+  return result;
 }
 
 }  // namespace stressd::host

@@ -44,7 +44,7 @@ void FillScenario(const ScenarioDeclaration& scenario,
   out->set_method(std::string(scenario.method));
   out->set_holds_if(std::string(scenario.holds_if));
   SplitList(scenario.exercises, out);
-  for (const ParameterSpec& spec : scenario.parameters) {
+  for (const ParameterSpec& spec : AllParameters(scenario)) {
     FillParameter(spec, out->add_parameters());
   }
   out->set_canary(scenario.canary);

@@ -3,6 +3,7 @@
 #include "absl/status/status.h"
 #include "runtime/base/atomic.h"
 #include "runtime/base/futex.h"
+#include "runtime/object/destroy.h"
 #include "runtime/state/runtime.h"
 #include "runtime/state/stop_the_world.h"
 #include "runtime/state/thread_state.h"
@@ -28,8 +29,7 @@ absl::Status ComeToRest(rt::Interpreter& interpreter, rt::ThreadState& caller,
                         rt::BalanceSnapshot* balance) {
   for (int turn = 0; turn < kMaxQuiesceTurns; ++turn) {
     if (!interpreter.Quiesce(caller)) return ShutDown();
-    caller.number_freelist.Clear();
-    caller.list_freelist.Clear();
+    rt::ClearObjectFreelists(caller);
     if (!interpreter.Snapshot(caller, balance)) return ShutDown();
     if (balance->queued_object_count == 0 && balance->delayed_free_count == 0 &&
         balance->freelist_object_count == 0) {

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <cstdlib>
 
 #include "runtime/base/atomic.h"
@@ -53,6 +55,15 @@ void StartSanitizerThread() {
   for (int i = 0; i < kMaxLooks && access(path.c_str(), F_OK) == 0; ++i) {
     rt::FutexWait(never_woken, 0, kLookPauseNs);
   }
+}
+
+int64_t ResidentBytes() {
+  std::FILE* const file = std::fopen("/proc/self/statm", "r");
+  if (file == nullptr) return 0;
+  int64_t pages = 0;
+  if (std::fscanf(file, "%*d %" SCNd64, &pages) != 1) pages = 0;
+  std::fclose(file);
+  return pages * sysconf(_SC_PAGESIZE);
 }
 
 ProcessUsage ReadProcessUsage() {

@@ -23,6 +23,10 @@ struct ProcessUsage {
 
 ProcessUsage ReadProcessUsage();
 
+// Returns the bytes of this process that are resident now; 0 if /proc cannot be
+// read.
+int64_t ResidentBytes();
+
 // Makes ThreadSanitizer start, now, the thread of its own that it otherwise
 // starts beside the process's first one. Nothing in other flavors.
 void StartSanitizerThread();

@@ -4,7 +4,9 @@
 // run time (rounds, forks) goes through ScaledLoad(), so that one preset takes
 // about the same wall time in every flavor; what shapes it (threads, sizes)
 // does not. The divisors come from measured slow-downs of the runtime core:
-// ThreadSanitizer 15 to 30 times, AddressSanitizer 2 to 4.
+// ThreadSanitizer 15 to 30 times, AddressSanitizer 2 to 4. Their shadow memory
+// and quarantine grow by themselves, so resident memory is judged without them
+// only (kJudgesResidentMemory).
 
 #ifndef STRESSD_HOST_SCENARIO_LOAD_SCALE_H_
 #define STRESSD_HOST_SCENARIO_LOAD_SCALE_H_
@@ -19,12 +21,15 @@ namespace stressd::host {
 #if RT_TSAN
 inline constexpr int64_t kLoadDivisor = 12;
 inline constexpr int64_t kPatienceFactor = 10;
+inline constexpr bool kJudgesResidentMemory = false;
 #elif RT_ASAN
 inline constexpr int64_t kLoadDivisor = 3;
 inline constexpr int64_t kPatienceFactor = 4;
+inline constexpr bool kJudgesResidentMemory = false;
 #else
 inline constexpr int64_t kLoadDivisor = 1;
 inline constexpr int64_t kPatienceFactor = 1;
+inline constexpr bool kJudgesResidentMemory = true;
 #endif
 
 // Returns `count` shrunk for this flavor, but not below `least`, nor above

@@ -72,6 +72,13 @@ constexpr ParameterSpec ChoiceParameter(std::string_view name, std::string_view 
   return {name, ParameterType::kChoice, doc, default_value, default_value, default_value, choices};
 }
 
+// What every scenario takes beside its own parameters; the host sees to them.
+inline constexpr ParameterSpec kCommonParameters[] = {
+    IntParameter("check_every", 0, 0, 1'000'000,
+                 "Every how many stops of the world all invariants of the runtime core are "
+                 "checked; 0: never."),
+};
+
 // Returns `value` in the spelling that Parameters::Parse() accepts.
 std::string ParameterValueText(const ParameterValue& value);
 
@@ -83,10 +90,9 @@ using ParameterTexts = std::map<std::string, std::string, std::less<>>;
 
 class Parameters {
  public:
-  // Parses `texts` against `specs`, which must outlive the result; a parameter
-  // without a text gets its default. Returns InvalidArgumentError naming the
-  // parameter, the text and what is allowed if one is unknown, malformed, out
-  // of range or does not fit its type.
+  // Parses `texts` against `specs`; a parameter without a text gets its default.
+  // Returns InvalidArgumentError naming the parameter, the text and what is
+  // allowed if one is unknown, malformed, out of range or does not fit its type.
   static absl::StatusOr<Parameters> Parse(absl::Span<const ParameterSpec> specs,
                                           const ParameterTexts& texts);
 
@@ -105,7 +111,7 @@ class Parameters {
 
   const ParameterValue& Get(std::string_view name, ParameterType type) const;
 
-  absl::Span<const ParameterSpec> specs_;
+  std::vector<ParameterSpec> specs_;
   std::vector<ParameterValue> values_;  // In the order of specs_.
 };
 

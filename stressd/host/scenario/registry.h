@@ -4,6 +4,7 @@
 #define STRESSD_HOST_SCENARIO_REGISTRY_H_
 
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -33,6 +34,10 @@ struct Preset {
 
 // Returns every preset of every scenario.
 absl::Span<const Preset> Presets();
+
+// Returns what a run of `scenario` can be given: what it declares, then what is
+// common to all.
+std::vector<ParameterSpec> AllParameters(const ScenarioDeclaration& scenario);
 
 // Returns the values of a run of `scenario`: `overrides` over the preset called
 // `preset` (empty: none) over the declared defaults. InvalidArgumentError if

@@ -93,7 +93,8 @@ class ForeignFinalize final : public Scenario {
     round.strike_after = static_cast<uint32_t>(context.prng().Between(0, 2 * batches_));
     std::unique_ptr<rt::Runtime> own_runtime;
     if (round.strike == Strike::kRuntime) {
-      own_runtime = rt::Runtime::Create();
+      own_runtime = rt::Runtime::Create(
+          {.check_every_stop_count = context.runtime().check_every_stop_count()});
       round.own_runtime = own_runtime.get();
       round.interpreter = own_runtime == nullptr ? nullptr : own_runtime->main_interpreter();
     } else {

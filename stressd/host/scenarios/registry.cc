@@ -1,8 +1,7 @@
 #include "stressd/host/scenario/registry.h"
 
-#include <algorithm>
+#include <iterator>
 #include <string>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
@@ -18,10 +17,18 @@ namespace stressd::host {
   SCENARIO(CanaryRace)              \
   SCENARIO(CanaryUseAfterFree)      \
   SCENARIO(CollectStorm)            \
+  SCENARIO(CountHandover)           \
+  SCENARIO(DelayedFreeStorm)        \
   SCENARIO(Empty)                   \
   SCENARIO(ForeignFinalize)         \
   SCENARIO(ForkStorm)               \
-  SCENARIO(ThreadChurn)
+  SCENARIO(FreelistChurn)           \
+  SCENARIO(HeapAbandon)             \
+  SCENARIO(QsbrStall)               \
+  SCENARIO(ReferenceTotals)         \
+  SCENARIO(StateChurn)              \
+  SCENARIO(ThreadChurn)             \
+  SCENARIO(TypeChurn)
 
 #define STRESSD_DECLARE(scenario) extern const ScenarioDeclaration k##scenario##Declaration;
 STRESSD_SCENARIOS(STRESSD_DECLARE)
@@ -53,6 +60,12 @@ absl::StatusOr<const ScenarioDeclaration*> FindScenario(std::string_view name) {
       absl::StrFormat("scenario \"%s\" does not exist: there are %s", name, names));
 }
 
+std::vector<ParameterSpec> AllParameters(const ScenarioDeclaration& scenario) {
+  std::vector<ParameterSpec> specs(scenario.parameters.begin(), scenario.parameters.end());
+  specs.insert(specs.end(), std::begin(kCommonParameters), std::end(kCommonParameters));
+  return specs;
+}
+
 absl::StatusOr<Parameters> MakeParameters(const ScenarioDeclaration& scenario,
                                           std::string_view preset,
                                           const ParameterTexts& overrides) {
@@ -75,7 +88,7 @@ absl::StatusOr<Parameters> MakeParameters(const ScenarioDeclaration& scenario,
       texts.emplace(parameter.name, parameter.text);
     }
   }
-  return Parameters::Parse(scenario.parameters, texts);
+  return Parameters::Parse(AllParameters(scenario), texts);
 }
 
 }  // namespace stressd::host

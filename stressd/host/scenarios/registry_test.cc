@@ -50,6 +50,19 @@ TEST(RegistryTest, EveryDeclaredDefaultIsAllowed) {
   }
 }
 
+TEST(RegistryTest, EveryScenarioTakesTheCommonParameters) {
+  for (const ScenarioDeclaration* scenario : Scenarios()) {
+    const auto parameters = MakeParameters(*scenario, "smoke", {{"check_every", "100"}});
+    ASSERT_TRUE(parameters.ok()) << parameters.status();
+    EXPECT_EQ(parameters->GetInt("check_every"), 100) << scenario->name;
+    EXPECT_EQ(AllParameters(*scenario).size(), scenario->parameters.size() + 1);
+    for (const ParameterSpec& spec : scenario->parameters) {
+      EXPECT_NE(spec.name, "check_every") << scenario->name;
+    }
+  }
+  EXPECT_FALSE(MakeParameters(*Scenarios().front(), "", {{"check_every", "-1"}}).ok());
+}
+
 TEST(RegistryTest, EveryScenarioHasItsTwoPresets) {
   for (const ScenarioDeclaration* scenario : Scenarios()) {
     for (const char* preset : {"smoke", "soak"}) {

@@ -22,19 +22,23 @@ std::string Sentence(std::string_view text) {
   return sentence;
 }
 
+void AppendParameterTable(absl::Span<const ParameterSpec> specs, std::string& page) {
+  page += "| name | type | default | allowed | meaning |\n";
+  page += "| --- | --- | --- | --- | --- |\n";
+  for (const ParameterSpec& spec : specs) {
+    absl::StrAppendFormat(&page, "| `%s` | %s | %s | %s | %s |\n", spec.name,
+                          ParameterTypeName(spec.type), ParameterValueText(spec.default_value),
+                          AllowedText(spec), spec.doc);
+  }
+}
+
 void AppendParameters(const ScenarioDeclaration& scenario, std::string& page) {
   page += "\n## Parameters\n\n";
   if (scenario.parameters.empty()) {
     page += "None.\n";
     return;
   }
-  page += "| name | type | default | allowed | meaning |\n";
-  page += "| --- | --- | --- | --- | --- |\n";
-  for (const ParameterSpec& spec : scenario.parameters) {
-    absl::StrAppendFormat(&page, "| `%s` | %s | %s | %s | %s |\n", spec.name,
-                          ParameterTypeName(spec.type), ParameterValueText(spec.default_value),
-                          AllowedText(spec), spec.doc);
-  }
+  AppendParameterTable(scenario.parameters, page);
 }
 
 void AppendDuration(const ScenarioDeclaration& scenario, std::string& page) {
@@ -110,6 +114,8 @@ std::string ScenarioIndexPage() {
                           ScenarioPageFile(*scenario), scenario->summary,
                           scenario->canary ? "canary" : "scenario");
   }
+  page += "\n## Parameters of every scenario\n\n";
+  AppendParameterTable(kCommonParameters, page);
   return page;
 }
 

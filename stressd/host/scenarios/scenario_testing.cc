@@ -61,6 +61,7 @@ RunOutcome RunScenario(std::string_view scenario, const ParameterTexts& override
   const auto parameters = MakeParameters(**declaration, "smoke", overrides);
   if (!parameters.ok()) return {.status = parameters.status()};
   const std::unique_ptr<rt::Runtime> runtime = rt::Runtime::Create();
+  runtime->SetCheckEveryStopCount(static_cast<uint32_t>(parameters->GetInt("check_every")));
   rt::Interpreter& interpreter = *runtime->main_interpreter();
   rt::ThreadState* const thread = rt::NewThreadState(interpreter);
   if (thread == nullptr || !rt::Attach(*thread)) {
