@@ -20,24 +20,19 @@ static_assert(rt::kCounterLayoutVersion == protocol::kCounterLayoutVersion);
 static_assert(rt::kCounterCapacity == protocol::kCounterCount);
 static_assert(rt::kReferenceTypeCount == protocol::kTypeCount);
 static_assert(sizeof(rt::CounterSlot) == sizeof(protocol::CounterSlot));
-static_assert(sizeof(rt::CounterRegionHeader) ==
-              offsetof(protocol::CounterSection, slots));
+static_assert(sizeof(rt::CounterRegionHeader) == offsetof(protocol::CounterSection, slots));
 static_assert(offsetof(rt::CounterRegionHeader, version) ==
               offsetof(protocol::CounterSection, version));
 static_assert(offsetof(rt::CounterRegionHeader, slot_bytes) ==
               offsetof(protocol::CounterSection, slot_bytes));
 static_assert(offsetof(rt::CounterRegionHeader, change_sequence) ==
               offsetof(protocol::CounterSection, change_sequence));
-static_assert(offsetof(rt::CounterSlot, owner_id) ==
-              offsetof(protocol::CounterSlot, owner_id));
+static_assert(offsetof(rt::CounterSlot, owner_id) == offsetof(protocol::CounterSlot, owner_id));
 static_assert(offsetof(rt::CounterSlot, interpreter_id) ==
               offsetof(protocol::CounterSlot, interpreter_id));
-static_assert(offsetof(rt::CounterSlot, sequence) ==
-              offsetof(protocol::CounterSlot, sequence));
-static_assert(offsetof(rt::CounterSlot, kind) ==
-              offsetof(protocol::CounterSlot, use));
-static_assert(offsetof(rt::CounterSlot, block) ==
-              offsetof(protocol::CounterSlot, counters));
+static_assert(offsetof(rt::CounterSlot, sequence) == offsetof(protocol::CounterSlot, sequence));
+static_assert(offsetof(rt::CounterSlot, kind) == offsetof(protocol::CounterSlot, use));
+static_assert(offsetof(rt::CounterSlot, block) == offsetof(protocol::CounterSlot, counters));
 static_assert(static_cast<uint32_t>(rt::CounterOwnerKind::kThreadState) ==
               static_cast<uint32_t>(protocol::SlotUse::kThread));
 static_assert(static_cast<uint32_t>(rt::CounterOwnerKind::kInterpreter) ==
@@ -52,8 +47,8 @@ std::string TypeName(const rt::Interpreter& interpreter, size_t index) {
 
 }  // namespace
 
-void FillBalance(const rt::BalanceSnapshot& balance,
-                 const rt::Interpreter& interpreter, protocol::Balance* out) {
+void FillBalance(const rt::BalanceSnapshot& balance, const rt::Interpreter& interpreter,
+                 protocol::Balance* out) {
   out->set_reference_total(balance.reference_total);
   for (size_t i = 0; i < balance.references_by_type.size(); ++i) {
     if (balance.references_by_type[i] == 0) continue;
@@ -86,13 +81,11 @@ void FillCounters(const rt::CounterTotals& counters,
 
 void NameCounters(protocol::BlackBoxWriter& writer) {
   for (size_t i = 0; i < rt::kCounterCount; ++i) {
-    writer.SetCounterName(
-        i, rt::GetCounterInfo(static_cast<rt::Counter>(i)).name);
+    writer.SetCounterName(i, rt::GetCounterInfo(static_cast<rt::Counter>(i)).name);
   }
 }
 
-void NameTypes(const rt::Interpreter& interpreter,
-               protocol::BlackBoxWriter& writer) {
+void NameTypes(const rt::Interpreter& interpreter, protocol::BlackBoxWriter& writer) {
   for (size_t i = 0; i < rt::kReferenceTypeCount; ++i) {
     writer.SetTypeName(i, TypeName(interpreter, i));
   }

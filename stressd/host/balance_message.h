@@ -17,8 +17,8 @@
 namespace stressd::host {
 
 // Fills `out` with `balance`, taken of `interpreter`, which names its types.
-void FillBalance(const rt::BalanceSnapshot& balance,
-                 const rt::Interpreter& interpreter, protocol::Balance* out);
+void FillBalance(const rt::BalanceSnapshot& balance, const rt::Interpreter& interpreter,
+                 protocol::Balance* out);
 
 // Fills `out` with the counters that are not 0, by name.
 void FillCounters(const rt::CounterTotals& counters,
@@ -27,8 +27,7 @@ void FillCounters(const rt::CounterTotals& counters,
 // Names the counters in a black box.
 void NameCounters(protocol::BlackBoxWriter& writer);
 // Names the types of `interpreter` in a black box.
-void NameTypes(const rt::Interpreter& interpreter,
-               protocol::BlackBoxWriter& writer);
+void NameTypes(const rt::Interpreter& interpreter, protocol::BlackBoxWriter& writer);
 
 }  // namespace stressd::host
 

@@ -14,8 +14,7 @@ namespace stressd::host {
 namespace {
 
 absl::StatusOr<Received> Parse(protocol::Frame frame) {
-  absl::StatusOr<protocol::ToHost> message =
-      protocol::ParseToHost(frame.payload);
+  absl::StatusOr<protocol::ToHost> message = protocol::ParseToHost(frame.payload);
   if (!message.ok()) return message.status();
   return Received{*std::move(message), std::move(frame.descriptors)};
 }

@@ -25,8 +25,7 @@ struct Received {
 
 class ControlLink {
  public:
-  explicit ControlLink(protocol::FileDescriptor fd)
-      : fd_(std::move(fd)), reader_(fd_.get()) {}
+  explicit ControlLink(protocol::FileDescriptor fd) : fd_(std::move(fd)), reader_(fd_.get()) {}
   ControlLink(const ControlLink&) = delete;
   ControlLink& operator=(const ControlLink&) = delete;
 

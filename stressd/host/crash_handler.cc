@@ -52,9 +52,8 @@ int FindProgram(dl_phdr_info* info, size_t, void*) {
 
 void Print(const char* buffer, int length, size_t capacity) {
   if (length <= 0) return;
-  const size_t bytes = static_cast<size_t>(length) < capacity
-                           ? static_cast<size_t>(length)
-                           : capacity - 1;
+  const size_t bytes =
+      static_cast<size_t>(length) < capacity ? static_cast<size_t>(length) : capacity - 1;
   // Nothing to do where stderr is gone.
   (void)!::write(STDERR_FILENO, buffer, bytes);
 }
@@ -71,12 +70,10 @@ void PrintFrame(int index, void* address) {
   char line[1400];
   int length = 0;
   if (value >= g_program.begin && value < g_program.end) {
-    length = std::snprintf(line, sizeof(line), "    #%d %p in %s (%s+0x%zx)\n",
-                           index, address, symbol, g_program.path,
-                           static_cast<size_t>(value - g_program.base));
+    length = std::snprintf(line, sizeof(line), "    #%d %p in %s (%s+0x%zx)\n", index, address,
+                           symbol, g_program.path, static_cast<size_t>(value - g_program.base));
   } else {
-    length = std::snprintf(line, sizeof(line), "    #%d %p in %s\n", index,
-                           address, symbol);
+    length = std::snprintf(line, sizeof(line), "    #%d %p in %s\n", index, address, symbol);
   }
   Print(line, length, sizeof(line));
 }
@@ -85,8 +82,7 @@ void PrintStack(const ucontext_t& context) {
   void* frames[kMaxFrames];
   const int count = ::backtrace(frames, kMaxFrames);
   // Skip the handler's own frames: start where the signal struck.
-  const auto struck =
-      reinterpret_cast<void*>(context.uc_mcontext.gregs[REG_RIP]);
+  const auto struck = reinterpret_cast<void*>(context.uc_mcontext.gregs[REG_RIP]);
   int first = 0;
   while (first < count && frames[first] != struck) ++first;
   if (first == count) {
@@ -102,13 +98,11 @@ void HandleCrash(int signal, siginfo_t* info, void* context) {
   // relaxed: it only elects the first.
   if (!g_crashing.exchange(true, std::memory_order_relaxed)) {
     // abort() and raise() name no address.
-    const uint64_t address =
-        info->si_code > 0 ? reinterpret_cast<uint64_t>(info->si_addr) : 0;
+    const uint64_t address = info->si_code > 0 ? reinterpret_cast<uint64_t>(info->si_addr) : 0;
     if (g_writer != nullptr) g_writer->RecordCrash(signal, address);
     char line[160];
     const int length = std::snprintf(
-        line, sizeof(line),
-        "stressd: process %d dies of signal %d (SIG%s), address 0x%llx\n",
+        line, sizeof(line), "stressd: process %d dies of signal %d (SIG%s), address 0x%llx\n",
         static_cast<int>(::getpid()), signal, ::sigabbrev_np(signal),
         static_cast<unsigned long long>(address));
     Print(line, length, sizeof(line));
@@ -126,8 +120,7 @@ void HandleCrash(int signal, siginfo_t* info, void* context) {
 void InstallCrashHandler(protocol::BlackBoxWriter* writer) {
   g_writer = writer;
   dl_iterate_phdr(&FindProgram, nullptr);
-  const ssize_t length =
-      ::readlink("/proc/self/exe", g_program.path, sizeof(g_program.path) - 1);
+  const ssize_t length = ::readlink("/proc/self/exe", g_program.path, sizeof(g_program.path) - 1);
   g_program.path[length > 0 ? length : 0] = '\0';
   absl::InitializeSymbolizer(g_program.path);
   // The first call loads the unwinder, which a signal handler must not.

@@ -26,23 +26,19 @@ std::atomic<protocol::BlackBoxWriter*> g_writer{nullptr};
 }
 
 // One line on stderr, in one write, without allocation.
-void PrintFailure(const char* invariant, const char* file, int line,
-                  const char* text) {
+void PrintFailure(const char* invariant, const char* file, int line, const char* text) {
   char buffer[1024];
   const int length =
-      std::snprintf(buffer, sizeof(buffer),
-                    "stressd: invariant %s is broken at %s:%d: %s\n",
+      std::snprintf(buffer, sizeof(buffer), "stressd: invariant %s is broken at %s:%d: %s\n",
                     invariant, file, line, text);
   if (length <= 0) return;
-  const size_t bytes = static_cast<size_t>(length) < sizeof(buffer)
-                           ? static_cast<size_t>(length)
-                           : sizeof(buffer) - 1;
+  const size_t bytes = static_cast<size_t>(length) < sizeof(buffer) ? static_cast<size_t>(length)
+                                                                    : sizeof(buffer) - 1;
   // Nothing to do where stderr is gone: the black box has it.
   (void)!::write(STDERR_FILENO, buffer, bytes);
 }
 
-void NoteCheckFailure(const char* invariant, const char* file, int line,
-                      const char* text) {
+void NoteCheckFailure(const char* invariant, const char* file, int line, const char* text) {
   // Acquire: (H1) in NoteReport().
   protocol::BlackBoxWriter* writer = g_writer.load(std::memory_order_acquire);
   if (writer != nullptr) writer->RecordFailure(invariant, file, line, text);
@@ -55,8 +51,7 @@ void NoteCheckFailure(const char* invariant, const char* file, int line,
 void ExitAsUndefined() {
   // Acquire: (H1) in NoteReport().
   protocol::BlackBoxWriter* writer = g_writer.load(std::memory_order_acquire);
-  if (writer != nullptr &&
-      writer->report_kind() == protocol::ReportKind::kUndefined) {
+  if (writer != nullptr && writer->report_kind() == protocol::ReportKind::kUndefined) {
     ::_exit(protocol::kExitUndefined);
   }
 }

@@ -49,9 +49,9 @@ std::string ParseSeed(const std::string& text, uint64_t& out) {
 
 std::string ParseDurationText(const std::string& text, absl::Duration& out) {
   if (text.empty()) return "";
-  if (!absl::ParseDuration(text, &out) || out <= absl::ZeroDuration() ||
-      out > absl::Hours(24)) {
-    return "--duration: '" + text + "'; must be above 0 and at most 24h, "
+  if (!absl::ParseDuration(text, &out) || out <= absl::ZeroDuration() || out > absl::Hours(24)) {
+    return "--duration: '" + text +
+           "'; must be above 0 and at most 24h, "
            "as in 500ms or 2s";
   }
   return "";
@@ -66,14 +66,12 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int* exit_code) {
   std::string seed;
   CLI::App app("Executes stress scenarios against the runtime core.");
   app.add_option("--mode", flags.mode, "standalone, resident or forkserver")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, HostMode>{
-          {"standalone", HostMode::kStandalone},
-          {"resident", HostMode::kResident},
-          {"forkserver", HostMode::kForkServer}}));
-  app.add_option("--control-fd", flags.control_fd,
-                 "the daemon's socket (by the daemon)");
-  app.add_option("--black-box-fd", flags.black_box_fd,
-                 "the shared memory (by the daemon)");
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, HostMode>{{"standalone", HostMode::kStandalone},
+                                          {"resident", HostMode::kResident},
+                                          {"forkserver", HostMode::kForkServer}}));
+  app.add_option("--control-fd", flags.control_fd, "the daemon's socket (by the daemon)");
+  app.add_option("--black-box-fd", flags.black_box_fd, "the shared memory (by the daemon)");
   app.add_option("--parent-pid", flags.parent_pid,
                  "dies when this is not its parent (by the daemon)");
   app.add_flag("--list", flags.list, "lists the scenarios");
@@ -84,8 +82,7 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int* exit_code) {
       ->take_all()
       ->allow_extra_args(false);
   app.add_option("--seed", seed, "a whole number from 0 to 2^64 - 1");
-  app.add_option("--repeat", flags.repeat_count,
-                 "how many runs, each with the next seed")
+  app.add_option("--repeat", flags.repeat_count, "how many runs, each with the next seed")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
   app.add_option("--duration", duration, "how long to work, as 500ms or 2s");
   try {

@@ -54,8 +54,7 @@ int ForkServer::Serve() {
     return protocol::kExitSetUp;
   }
   for (;;) {
-    pollfd entries[2] = {{link_.fd(), POLLIN, 0},
-                         {child_signal_.get(), POLLIN, 0}};
+    pollfd entries[2] = {{link_.fd(), POLLIN, 0}, {child_signal_.get(), POLLIN, 0}};
     if (::poll(entries, 2, -1) < 0 && errno != EINTR) {
       Complain(absl::InternalError("poll failed"));
       exit_code_ = protocol::kExitSetUp;
@@ -91,8 +90,7 @@ ForkServer::Next ForkServer::Handle(Received received) {
   if (message.has_shutdown()) return Next::kEnd;
   if (message.has_fork_fresh()) {
     if (received.descriptors.size() == kForkDescriptorCount) {
-      return Fork(message.fork_fresh().request_id(),
-                  std::move(received.descriptors));
+      return Fork(message.fork_fresh().request_id(), std::move(received.descriptors));
     }
     Complain(absl::InvalidArgumentError("ForkFresh needs three descriptors"));
     exit_code_ = protocol::kExitProtocol;
@@ -108,8 +106,8 @@ ForkServer::Next ForkServer::Handle(Received received) {
   return Next::kEnd;
 }
 
-ForkServer::Next ForkServer::Fork(
-    int64_t request_id, std::vector<protocol::FileDescriptor> descriptors) {
+ForkServer::Next ForkServer::Fork(int64_t request_id,
+                                  std::vector<protocol::FileDescriptor> descriptors) {
   const pid_t server = ::getpid();
   // Nothing buffered may be written twice.
   std::fflush(nullptr);
@@ -132,8 +130,7 @@ ForkServer::Next ForkServer::Fork(
   return link_.Send(answer).ok() ? Next::kGoOn : Next::kEnd;
 }
 
-int ForkServer::BecomeChild(std::vector<protocol::FileDescriptor> descriptors,
-                            pid_t server) {
+int ForkServer::BecomeChild(std::vector<protocol::FileDescriptor> descriptors, pid_t server) {
   (void)::setpgid(0, 0);
   if (!DieWithParent(server)) ::_exit(protocol::kExitSetUp);
   FreshHostStart start;
@@ -161,8 +158,7 @@ absl::Status ForkServer::Reap() {
     siginfo_t info = {};
     // Looks first: the pid, and with it the group's, is taken until the second
     // call, so that nobody else can be hit.
-    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        info.si_pid == 0) {
+    if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
       return absl::OkStatus();
     }
     const pid_t pid = info.si_pid;

@@ -52,11 +52,9 @@ class ForkServer {
   // Takes every message that has arrived.
   Next TakeMessages();
   Next Handle(Received received);
-  Next Fork(int64_t request_id,
-            std::vector<protocol::FileDescriptor> descriptors);
+  Next Fork(int64_t request_id, std::vector<protocol::FileDescriptor> descriptors);
   // The child's way: never returns to the loop.
-  int BecomeChild(std::vector<protocol::FileDescriptor> descriptors,
-                  pid_t server);
+  int BecomeChild(std::vector<protocol::FileDescriptor> descriptors, pid_t server);
   // Reports every child that has ended.
   absl::Status Reap();
   void KillChildren();

@@ -42,9 +42,9 @@ HostClient::~HostClient() {
 pid_t HostClient::Spawn(const std::string& flavor, const std::string& mode,
                         const std::vector<std::string>& extra) {
   const std::string path = absl::StrCat("stressd/host/stress_host_", flavor);
-  std::vector<std::string> arguments = {
-      path, "--mode=" + mode, "--control-fd=3", "--black-box-fd=4",
-      absl::StrCat("--parent-pid=", ::getpid())};
+  std::vector<std::string> arguments = {path, "--mode=" + mode, "--control-fd=3",
+                                        "--black-box-fd=4",
+                                        absl::StrCat("--parent-pid=", ::getpid())};
   arguments.insert(arguments.end(), extra.begin(), extra.end());
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -63,10 +63,7 @@ pid_t HostClient::Spawn(const std::string& flavor, const std::string& mode,
   for (int i = 0; i < 3; ++i) {
     posix_spawn_file_actions_addclose(&actions, 100 + i);
   }
-  EXPECT_EQ(::posix_spawn(&pid_, path.c_str(), &actions, nullptr, argv.data(),
-                          environ),
-            0)
-      << path;
+  EXPECT_EQ(::posix_spawn(&pid_, path.c_str(), &actions, nullptr, argv.data(), environ), 0) << path;
   posix_spawn_file_actions_destroy(&actions);
   host_socket_.Reset();
   return pid_;
@@ -75,9 +72,8 @@ pid_t HostClient::Spawn(const std::string& flavor, const std::string& mode,
 pid_t HostClient::ForkBy(HostClient& server, int64_t request_id) {
   protocol::ToHost message;
   message.mutable_fork_fresh()->set_request_id(request_id);
-  EXPECT_TRUE(protocol::SendToHost(
-                  server.socket_.get(), message,
-                  {host_socket_.get(), box_fd_.get(), stderr_.get()})
+  EXPECT_TRUE(protocol::SendToHost(server.socket_.get(), message,
+                                   {host_socket_.get(), box_fd_.get(), stderr_.get()})
                   .ok());
   host_socket_.Reset();
   absl::StatusOr<protocol::ToDaemon> answer = server.Next();

@@ -51,9 +51,7 @@ class HostClient {
   // Waits for the spawned process to end. Returns its wait status.
   int Wait();
 
-  protocol::BlackBoxView view() const {
-    return protocol::BlackBoxView(box_.memory());
-  }
+  protocol::BlackBoxView view() const { return protocol::BlackBoxView(box_.memory()); }
   // What the host wrote to stderr so far.
   std::string Stderr() const;
 

@@ -17,9 +17,8 @@ namespace stressd::host {
 namespace {
 
 StopReason ReasonOf(const protocol::CancelRun& cancel) {
-  return cancel.reason() == protocol::CancelRun::TIMED_OUT
-             ? StopReason::kTimedOut
-             : StopReason::kCancelled;
+  return cancel.reason() == protocol::CancelRun::TIMED_OUT ? StopReason::kTimedOut
+                                                           : StopReason::kCancelled;
 }
 
 void Complain(const absl::Status& status) {
@@ -28,8 +27,7 @@ void Complain(const absl::Status& status) {
 
 }  // namespace
 
-HostSession::HostSession(SessionKind kind, ControlLink* link,
-                         rt::Runtime* runtime,
+HostSession::HostSession(SessionKind kind, ControlLink* link, rt::Runtime* runtime,
                          protocol::BlackBoxWriter* writer)
     : kind_(kind), link_(*link), runtime_(*runtime), executor_([&] {
         RunExecutor::Options options;
@@ -107,8 +105,7 @@ bool HostSession::Handle(const protocol::ToHost& message) {
       return true;
     case protocol::ToHost::kSnapshot:
       *answer.mutable_snapshot() = TakeSnapshot(runtime_, gate_);
-      answer.mutable_snapshot()->set_request_id(
-          message.snapshot().request_id());
+      answer.mutable_snapshot()->set_request_id(message.snapshot().request_id());
       answer.mutable_snapshot()->set_run_id(control_.live_run_id());
       SendOrExit(answer);
       return true;
@@ -142,9 +139,8 @@ void HostSession::AcceptRun(const protocol::RunRequest& request) {
   protocol::RunResult* result = answer.mutable_result();
   result->set_run_id(request.run_id());
   result->set_verdict(protocol::RunResult::ERROR);
-  result->set_error(request.run_id() > 0
-                        ? "another run is live, or the host is ending"
-                        : "run_id must be greater than 0");
+  result->set_error(request.run_id() > 0 ? "another run is live, or the host is ending"
+                                         : "run_id must be greater than 0");
   SendOrExit(answer);
 }
 
@@ -171,8 +167,7 @@ std::optional<HostSession::PendingRun> HostSession::NextRun() {
 
 void HostSession::ExecuteRun(const PendingRun& run) {
   protocol::ToDaemon message;
-  *message.mutable_result() =
-      executor_.Execute(run.request, run.arrival_time_ns);
+  *message.mutable_result() = executor_.Execute(run.request, run.arrival_time_ns);
   // Before the daemon knows: its next request may follow at once.
   control_.End();
   SendOrExit(message);

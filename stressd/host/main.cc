@@ -26,11 +26,9 @@ namespace {
 int ServeRuns(SessionKind kind, protocol::FileDescriptor control,
               protocol::FileDescriptor black_box) {
   AllowTracing();
-  absl::StatusOr<protocol::BlackBoxMapping> box =
-      protocol::BlackBoxMapping::Map(black_box.get());
+  absl::StatusOr<protocol::BlackBoxMapping> box = protocol::BlackBoxMapping::Map(black_box.get());
   if (!box.ok()) {
-    std::fprintf(stderr, "stressd: host: %s\n",
-                 box.status().ToString().c_str());
+    std::fprintf(stderr, "stressd: host: %s\n", box.status().ToString().c_str());
     return protocol::kExitSetUp;
   }
   black_box.Reset();
@@ -44,8 +42,7 @@ int ServeRuns(SessionKind kind, protocol::FileDescriptor control,
 int ServeForks(protocol::FileDescriptor control) {
   ControlLink link(std::move(control));
   ForkServer server(&link, [](FreshHostStart start) {
-    return ServeRuns(SessionKind::kFresh, std::move(start.control),
-                     std::move(start.black_box));
+    return ServeRuns(SessionKind::kFresh, std::move(start.control), std::move(start.black_box));
   });
   return server.Serve();
 }
@@ -57,8 +54,7 @@ int Main(int argc, char** argv) {
   if (!flags.has_value()) return exit_code;
   if (flags->mode == HostMode::kStandalone) return RunStandalone(*flags);
   if (!DieWithParent(flags->parent_pid)) {
-    std::fprintf(stderr, "stressd: host: process %d is not my parent\n",
-                 flags->parent_pid);
+    std::fprintf(stderr, "stressd: host: process %d is not my parent\n", flags->parent_pid);
     return protocol::kExitSetUp;
   }
   // A terminal's Ctrl-C is the daemon's to handle.

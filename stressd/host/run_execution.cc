@@ -13,15 +13,12 @@ namespace stressd::host {
 
 using protocol::RunPhase;
 
-RunExecution::RunExecution(const RunExecutor::Options& options,
-                           const protocol::RunRequest& request,
+RunExecution::RunExecution(const RunExecutor::Options& options, const protocol::RunRequest& request,
                            int64_t arrival_time_ns)
     : options_(options),
       request_(request),
-      request_time_ns_(request.request_time_ns() > 0 ? request.request_time_ns()
-                                                     : arrival_time_ns),
-      progress_(options.writer->operation_count(),
-                options.writer->heartbeat_count(),
+      request_time_ns_(request.request_time_ns() > 0 ? request.request_time_ns() : arrival_time_ns),
+      progress_(options.writer->operation_count(), options.writer->heartbeat_count(),
                 options.writer->first_operation_time_ns()) {}
 
 protocol::RunResult RunExecution::Execute(Scenario& scenario) {
@@ -29,8 +26,7 @@ protocol::RunResult RunExecution::Execute(Scenario& scenario) {
   phase_start_ns_ = start_ns;
   interpreter_count_ = options_.runtime->interpreter_count();
   runtime_reference_total_ = options_.runtime->ReadReferenceTotal();
-  options_.writer->BeginRun(request_.run_id(), request_.scenario(),
-                            request_.seed(), start_ns);
+  options_.writer->BeginRun(request_.run_id(), request_.scenario(), request_.seed(), start_ns);
   EnterPhase(RunPhase::kSetUp);
   status_ = Prepare();
   if (status_.ok()) {
@@ -59,8 +55,7 @@ int64_t RunExecution::EnterPhase(RunPhase phase) {
     protocol::RunProgress progress;
     progress.set_run_id(request_.run_id());
     progress.set_phase(static_cast<protocol::Phase>(phase));
-    progress.set_operation_count(
-        static_cast<int64_t>(progress_.operations()));
+    progress.set_operation_count(static_cast<int64_t>(progress_.operations()));
     options_.on_progress(progress);
   }
   return now_ns - std::exchange(phase_start_ns_, now_ns);
@@ -119,8 +114,7 @@ void RunExecution::Check(const Scenario& scenario) {
   if (status_.ok() && stop_reason_ == StopReason::kNone) {
     scenario.Check(*context_, violations_);
   }
-  JudgeAll(*before_, *after_, JudgeScope::kEverything, "after the run",
-           violations_);
+  JudgeAll(*before_, *after_, JudgeScope::kEverything, "after the run", violations_);
   FillBalance(before_->balance, *interpreter_, result_.mutable_before());
   FillBalance(after_->balance, *interpreter_, result_.mutable_after());
   FillCounters(after_->counters, result_.mutable_counters());
@@ -145,13 +139,11 @@ void RunExecution::TearDown(Scenario& scenario) {
   }
 }
 
-absl::Status RunExecution::ObserveAlone(const Observation* baseline,
-                                        bool reopen,
+absl::Status RunExecution::ObserveAlone(const Observation* baseline, bool reopen,
                                         std::optional<Observation>* out) {
   absl::Status closed = CloseGate();
   if (!closed.ok()) return closed;
-  absl::StatusOr<Observation> observation =
-      Observe(*interpreter_, *main_thread_, baseline);
+  absl::StatusOr<Observation> observation = Observe(*interpreter_, *main_thread_, baseline);
   if (!observation.ok()) return observation.status();
   *out = *std::move(observation);
   if (reopen) options_.gate->Open(interpreter_);
@@ -174,36 +166,31 @@ absl::Status RunExecution::CloseGate() {
 
 void RunExecution::JudgeEnd(const rt::BalanceSnapshot& last) {
   if (last.reference_total != 0) {
-    violations_.Add("interpreter-end",
-                    absl::StrCat(last.reference_total,
-                                 " references were left when the run's "
-                                 "interpreter was destroyed"));
+    violations_.Add("interpreter-end", absl::StrCat(last.reference_total,
+                                                    " references were left when the run's "
+                                                    "interpreter was destroyed"));
   }
   for (const rt::HeapUsage& heap : last.heaps) {
     if (heap.block_count == 0) continue;
-    violations_.Add(
-        "interpreter-end",
-        absl::StrCat(heap.block_count, " blocks of ", heap.block_bytes,
-                     " bytes were left when the run's interpreter was "
-                     "destroyed"));
+    violations_.Add("interpreter-end",
+                    absl::StrCat(heap.block_count, " blocks of ", heap.block_bytes,
+                                 " bytes were left when the run's interpreter was "
+                                 "destroyed"));
   }
   const size_t interpreter_count = options_.runtime->interpreter_count();
   const int64_t reference_total = options_.runtime->ReadReferenceTotal();
-  if (interpreter_count != interpreter_count_ ||
-      reference_total != runtime_reference_total_) {
-    violations_.Add(
-        "runtime-balance",
-        absl::StrCat("the runtime had ", interpreter_count_,
-                     " interpreters and a reference total of ",
-                     runtime_reference_total_, " before the run, and ",
-                     interpreter_count, " and ", reference_total, " after it"));
+  if (interpreter_count != interpreter_count_ || reference_total != runtime_reference_total_) {
+    violations_.Add("runtime-balance",
+                    absl::StrCat("the runtime had ", interpreter_count_,
+                                 " interpreters and a reference total of ",
+                                 runtime_reference_total_, " before the run, and ",
+                                 interpreter_count, " and ", reference_total, " after it"));
   }
 }
 
 protocol::RunResult::Verdict RunExecution::Verdict() {
   const protocol::ReportKind report = options_.writer->report_kind();
-  if (report != protocol::ReportKind::kNone &&
-      report != protocol::ReportKind::kLeak) {
+  if (report != protocol::ReportKind::kNone && report != protocol::ReportKind::kLeak) {
     return protocol::RunResult::SANITIZER_REPORT;
   }
   if (!violations_.empty()) return protocol::RunResult::VIOLATION;
@@ -241,8 +228,7 @@ void RunExecution::FillResult() {
     out->set_rule(violation.oracle);
     out->set_message(violation.message);
   }
-  const int64_t dropped_count =
-      violations_.count() - result_.violations_size();
+  const int64_t dropped_count = violations_.count() - result_.violations_size();
   if (dropped_count > 0) {
     protocol::Violation* out = result_.add_violations();
     out->set_rule("more");

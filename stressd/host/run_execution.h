@@ -24,8 +24,8 @@ namespace stressd::host {
 
 class RunExecution {
  public:
-  RunExecution(const RunExecutor::Options& options,
-               const protocol::RunRequest& request, int64_t arrival_time_ns);
+  RunExecution(const RunExecutor::Options& options, const protocol::RunRequest& request,
+               int64_t arrival_time_ns);
 
   // Runs `scenario` from the first phase to the verdict.
   protocol::RunResult Execute(Scenario& scenario);

@@ -29,36 +29,32 @@ protocol::RunResult Refusal(int64_t run_id, std::string error) {
 
 }  // namespace
 
-RunExecutor::RunExecutor(Options options) : options_([&] {
-      if (options.find == nullptr) options.find = &FindInRegistry;
-      return std::move(options);
-    }()) {}
+RunExecutor::RunExecutor(Options options)
+    : options_([&] {
+        if (options.find == nullptr) options.find = &FindInRegistry;
+        return std::move(options);
+      }()) {}
 
 protocol::RunResult RunExecutor::Execute(const protocol::RunRequest& request,
                                          int64_t arrival_time_ns) {
   const ScenarioDeclaration* scenario = options_.find(request.scenario());
   if (scenario == nullptr) {
-    return Refusal(request.run_id(), absl::StrCat("scenario: '",
-                                                  request.scenario(),
-                                                  "' does not exist"));
+    return Refusal(request.run_id(),
+                   absl::StrCat("scenario: '", request.scenario(), "' does not exist"));
   }
   if (options_.resident && scenario->always_fresh) {
     return Refusal(request.run_id(),
-                   absl::StrCat("scenario: '", request.scenario(),
-                                "' runs in fresh hosts only"));
+                   absl::StrCat("scenario: '", request.scenario(), "' runs in fresh hosts only"));
   }
   if (request.duration_ns() < 0) {
     return Refusal(request.run_id(),
-                   absl::StrCat("duration: ", request.duration_ns(),
-                                " ns; must not be negative"));
+                   absl::StrCat("duration: ", request.duration_ns(), " ns; must not be negative"));
   }
   ParameterTexts texts;
   for (const auto& [name, text] : request.parameters()) texts[name] = text;
-  absl::StatusOr<Parameters> parameters =
-      MakeParameters(*scenario, request.preset(), texts);
+  absl::StatusOr<Parameters> parameters = MakeParameters(*scenario, request.preset(), texts);
   if (!parameters.ok()) {
-    return Refusal(request.run_id(),
-                   std::string(parameters.status().message()));
+    return Refusal(request.run_id(), std::string(parameters.status().message()));
   }
   std::unique_ptr<Scenario> instance = scenario->create(*parameters);
   RunExecution execution(options_, request, arrival_time_ns);

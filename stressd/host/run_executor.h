@@ -56,8 +56,7 @@ class RunExecutor {
 
   // Executes `request`; the caller has announced it to the control.
   // `arrival_time_ns` counts where the request names no time of its own.
-  protocol::RunResult Execute(const protocol::RunRequest& request,
-                              int64_t arrival_time_ns);
+  protocol::RunResult Execute(const protocol::RunRequest& request, int64_t arrival_time_ns);
 
  private:
   const Options options_;

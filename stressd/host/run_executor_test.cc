@@ -53,8 +53,7 @@ class Scripted final : public Scenario {
 constexpr ParameterSpec kParameters[] = {
     IntParameter("size", 2, 1, 3, "Of nothing."),
 };
-constexpr ScenarioDeclaration Declare(std::string_view name,
-                                      bool always_fresh) {
+constexpr ScenarioDeclaration Declare(std::string_view name, bool always_fresh) {
   ScenarioDeclaration declaration;
   declaration.name = name;
   declaration.parameters = kParameters;
@@ -134,17 +133,15 @@ TEST_F(RunExecutorTest, AnEmptyRunPassesWithExactZero) {
   const RunResult result = Execute();
   EXPECT_EQ(result.verdict(), RunResult::PASSED) << result.DebugString();
   EXPECT_EQ(result.operation_count(), 1);
-  EXPECT_EQ(result.before().SerializeAsString(),
-            result.after().SerializeAsString());
+  EXPECT_EQ(result.before().SerializeAsString(), result.after().SerializeAsString());
   EXPECT_EQ(result.after().thread_state_count(), 1);
   EXPECT_GT(result.start_latency_ns(), 0);
-  EXPECT_LT(result.start_latency_ns(), result.set_up_ns() + result.run_ns() +
-                                           rt::kNanosecondsPerSecond);
+  EXPECT_LT(result.start_latency_ns(),
+            result.set_up_ns() + result.run_ns() + rt::kNanosecondsPerSecond);
   EXPECT_EQ(script_.tear_down_count, 1);
-  EXPECT_EQ(phases_, (std::vector<protocol::Phase>{
-                         protocol::PHASE_SET_UP, protocol::PHASE_RUN,
-                         protocol::PHASE_QUIESCE, protocol::PHASE_CHECK,
-                         protocol::PHASE_TEAR_DOWN}));
+  EXPECT_EQ(phases_, (std::vector<protocol::Phase>{protocol::PHASE_SET_UP, protocol::PHASE_RUN,
+                                                   protocol::PHASE_QUIESCE, protocol::PHASE_CHECK,
+                                                   protocol::PHASE_TEAR_DOWN}));
   EXPECT_EQ(view_.run().phase, protocol::RunPhase::kIdle);
   EXPECT_EQ(view_.run().run_id, 7);
   EXPECT_EQ(view_.run().operation_count, 1);
@@ -180,14 +177,12 @@ TEST_F(RunExecutorTest, ALostReferenceIsAViolationAndALeak) {
   EXPECT_TRUE(HasViolation(result, "heap-balance"));
 #if RT_REFERENCE_TOTALS
   EXPECT_TRUE(HasViolation(result, "reference-total"));
-  EXPECT_EQ(result.after().reference_total(),
-            result.before().reference_total() + 1);
+  EXPECT_EQ(result.after().reference_total(), result.before().reference_total() + 1);
 #endif
   EXPECT_TRUE(HasViolation(result, "interpreter-end"));
   EXPECT_EQ(result.leak_report(), rt::kAddressSanitizer);
-  EXPECT_EQ(view_.report_kind(), rt::kAddressSanitizer
-                                     ? protocol::ReportKind::kLeak
-                                     : protocol::ReportKind::kNone);
+  EXPECT_EQ(view_.report_kind(),
+            rt::kAddressSanitizer ? protocol::ReportKind::kLeak : protocol::ReportKind::kNone);
   // The interpreter took its memory along: the runtime itself is as before.
   EXPECT_FALSE(HasViolation(result, "runtime-balance"));
 }
@@ -203,17 +198,13 @@ TEST_F(RunExecutorTest, AnInterpreterLeftBehindIsAViolation) {
 }
 
 TEST_F(RunExecutorTest, WhatCannotRunIsAnError) {
-  script_.run = [](ScenarioContext&) {
-    return absl::ResourceExhaustedError("no threads");
-  };
+  script_.run = [](ScenarioContext&) { return absl::ResourceExhaustedError("no threads"); };
   RunResult result = Execute();
   EXPECT_EQ(result.verdict(), RunResult::ERROR);
   EXPECT_EQ(result.error(), "no threads");
   EXPECT_FALSE(result.invalid_argument());
   script_.run = nullptr;
-  script_.set_up = [](ScenarioContext&) {
-    return absl::InternalError("no set-up");
-  };
+  script_.set_up = [](ScenarioContext&) { return absl::InternalError("no set-up"); };
   result = Execute();
   EXPECT_EQ(result.verdict(), RunResult::ERROR);
   EXPECT_EQ(result.operation_count(), 0) << "Run() after a failed SetUp()";
@@ -258,9 +249,8 @@ TEST_F(RunExecutorTest, AStopEndsARunThatWouldNotEnd) {
       });
     };
     script_.check = [](ViolationList& out) { out.AddUnreached("the end"); };
-    EXPECT_EQ(Execute().verdict(), reason == StopReason::kCancelled
-                                       ? RunResult::CANCELLED
-                                       : RunResult::TIMED_OUT);
+    EXPECT_EQ(Execute().verdict(),
+              reason == StopReason::kCancelled ? RunResult::CANCELLED : RunResult::TIMED_OUT);
   }
 }
 
@@ -366,8 +356,7 @@ TEST_F(RunExecutorTest, CountersAreLiveInTheBlackBox) {
   int64_t seen = 0;
   script_.run = [&](ScenarioContext& context) {
     for (int i = 0; i < 10; ++i) {
-      rt::Decref(context.main_thread(),
-                 rt::AsObject(rt::NumberNew(context.main_thread(), i)));
+      rt::Decref(context.main_thread(), rt::AsObject(rt::NumberNew(context.main_thread(), i)));
     }
     for (const protocol::CounterView& slot : view_.Counters()) {
       if (slot.use != protocol::SlotUse::kThread) continue;

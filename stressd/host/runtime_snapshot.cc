@@ -8,8 +8,7 @@ namespace stressd::host {
 namespace {
 
 // Appends a snapshot. False when the interpreter lets nobody attach.
-bool AddSnapshot(rt::Interpreter& interpreter,
-                 protocol::SnapshotResult& result) {
+bool AddSnapshot(rt::Interpreter& interpreter, protocol::SnapshotResult& result) {
   rt::ScopedThreadState thread(interpreter);
   rt::BalanceSnapshot balance;
   if (!thread || !interpreter.Snapshot(*thread, &balance)) return false;
@@ -27,8 +26,7 @@ bool AddSnapshot(rt::Interpreter& interpreter,
 
 }  // namespace
 
-protocol::SnapshotResult TakeSnapshot(rt::Runtime& runtime,
-                                      ObservationGate& gate) {
+protocol::SnapshotResult TakeSnapshot(rt::Runtime& runtime, ObservationGate& gate) {
   protocol::SnapshotResult result;
   rt::Interpreter* live = nullptr;
   if (!gate.Enter(&live)) {

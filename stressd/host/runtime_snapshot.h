@@ -14,8 +14,7 @@ namespace stressd::host {
 // Looks at the runtime's own interpreter and at the live run's. The interpreters
 // that a scenario makes for itself are its own affair: they may go at any time.
 // `error` is set when a run is just being judged, which takes milliseconds.
-protocol::SnapshotResult TakeSnapshot(rt::Runtime& runtime,
-                                      ObservationGate& gate);
+protocol::SnapshotResult TakeSnapshot(rt::Runtime& runtime, ObservationGate& gate);
 
 }  // namespace stressd::host
 

@@ -7,10 +7,10 @@
 #include "runtime/base/sanitizer.h"
 #include "stressd/protocol/exit_code.h"
 
-#define STRESSD_COMMON_OPTIONS                                             \
-  "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:"         \
-  "handle_abort=0:abort_on_error=0:disable_coredump=1:"                    \
-  "external_symbolizer_path=/usr/bin/llvm-symbolizer-19:"                  \
+#define STRESSD_COMMON_OPTIONS                                     \
+  "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:" \
+  "handle_abort=0:abort_on_error=0:disable_coredump=1:"            \
+  "external_symbolizer_path=/usr/bin/llvm-symbolizer-19:"          \
   "allocator_may_return_null=1:"
 
 static_assert(stressd::protocol::kExitAddress == 67);
@@ -23,13 +23,9 @@ extern "C" const char* __asan_default_options() {
       "detect_stack_use_after_return=1";
 }
 
-extern "C" const char* __lsan_default_options() {
-  return "report_objects=1:max_leaks=20";
-}
+extern "C" const char* __lsan_default_options() { return "report_objects=1:max_leaks=20"; }
 
-extern "C" const char* __ubsan_default_options() {
-  return "print_stacktrace=1:halt_on_error=1";
-}
+extern "C" const char* __ubsan_default_options() { return "print_stacktrace=1:halt_on_error=1"; }
 #endif
 
 #if RT_TSAN

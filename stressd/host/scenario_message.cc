@@ -10,13 +10,11 @@
 namespace stressd::host {
 namespace {
 
-void FillParameter(const ParameterSpec& spec,
-                   protocol::ParameterDescription* out) {
+void FillParameter(const ParameterSpec& spec, protocol::ParameterDescription* out) {
   out->set_name(std::string(spec.name));
   out->set_type(std::string(ParameterTypeName(spec.type)));
   out->set_default_value(ParameterValueText(spec.default_value));
-  if (spec.type != ParameterType::kBool &&
-      spec.type != ParameterType::kChoice) {
+  if (spec.type != ParameterType::kBool && spec.type != ParameterType::kChoice) {
     out->set_minimum(ParameterValueText(spec.minimum));
     out->set_maximum(ParameterValueText(spec.maximum));
   }
@@ -36,8 +34,7 @@ void SplitList(std::string_view list, protocol::ScenarioDescription* out) {
   }
 }
 
-void FillScenario(const ScenarioDeclaration& scenario,
-                  protocol::ScenarioDescription* out) {
+void FillScenario(const ScenarioDeclaration& scenario, protocol::ScenarioDescription* out) {
   out->set_name(std::string(scenario.name));
   out->set_summary(std::string(scenario.summary));
   out->set_stresses(std::string(scenario.stresses));
@@ -53,8 +50,7 @@ void FillScenario(const ScenarioDeclaration& scenario,
     for (const char* flavor : {"plain", "asan", "tsan", "bench"}) {
       const ExpectedVerdict verdict = scenario.expected.ForFlavor(flavor);
       if (verdict == ExpectedVerdict::kSilent) continue;
-      (*out->mutable_caught())[flavor] =
-          std::string(ExpectedVerdictName(verdict));
+      (*out->mutable_caught())[flavor] = std::string(ExpectedVerdictName(verdict));
     }
   }
   for (const Preset& preset : Presets()) {
@@ -62,8 +58,7 @@ void FillScenario(const ScenarioDeclaration& scenario,
     protocol::PresetDescription* described = out->add_presets();
     described->set_name(std::string(preset.name));
     for (const PresetParameter& parameter : preset.parameters) {
-      (*described->mutable_parameters())[std::string(parameter.name)] =
-          std::string(parameter.text);
+      (*described->mutable_parameters())[std::string(parameter.name)] = std::string(parameter.text);
     }
   }
 }

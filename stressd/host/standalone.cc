@@ -58,13 +58,11 @@ int ExitCodeOf(const RunResult& result) {
 int Weight(int exit_code) { return exit_code == 0 ? -10 : -exit_code; }
 
 void Print(const RunResult& result, uint64_t seed) {
-  std::printf("%s seed=%" PRIu64 " operations=%" PRId64
-              " references=%" PRId64 "->%" PRId64
+  std::printf("%s seed=%" PRIu64 " operations=%" PRId64 " references=%" PRId64 "->%" PRId64
               " set_up=%.3fms run=%.3fms check=%.3fms tear_down=%.3fms"
               " first_operation=%.3fms%s%s\n",
               VerdictName(result.verdict()), seed, result.operation_count(),
-              result.before().reference_total(),
-              result.after().reference_total(),
+              result.before().reference_total(), result.after().reference_total(),
               static_cast<double>(result.set_up_ns()) / 1e6,
               static_cast<double>(result.run_ns()) / 1e6,
               static_cast<double>(result.check_ns()) / 1e6,
@@ -73,18 +71,15 @@ void Print(const RunResult& result, uint64_t seed) {
               result.leak_report() ? " leak-report" : "",
               result.error().empty() ? "" : (" " + result.error()).c_str());
   for (const protocol::Violation& violation : result.violations()) {
-    std::printf("  %s: %s\n", violation.rule().c_str(),
-                violation.message().c_str());
+    std::printf("  %s: %s\n", violation.rule().c_str(), violation.message().c_str());
   }
   std::fflush(stdout);
 }
 
 void PrintScenarios() {
   for (const ScenarioDeclaration* scenario : Scenarios()) {
-    std::printf("%-24.*s %.*s\n", static_cast<int>(scenario->name.size()),
-                scenario->name.data(),
-                static_cast<int>(scenario->summary.size()),
-                scenario->summary.data());
+    std::printf("%-24.*s %.*s\n", static_cast<int>(scenario->name.size()), scenario->name.data(),
+                static_cast<int>(scenario->summary.size()), scenario->summary.data());
   }
 }
 
@@ -100,8 +95,7 @@ int RunStandalone(const Flags& flags) {
     PrintScenarios();
     return 0;
   }
-  absl::StatusOr<protocol::BlackBoxMapping> box =
-      protocol::BlackBoxMapping::MapAnonymous();
+  absl::StatusOr<protocol::BlackBoxMapping> box = protocol::BlackBoxMapping::MapAnonymous();
   if (!box.ok()) {
     std::fprintf(stderr, "%s\n", box.status().ToString().c_str());
     return protocol::kExitSetUp;
@@ -129,12 +123,11 @@ int RunStandalone(const Flags& flags) {
       (*request.mutable_parameters())[name] = text;
     }
     if (!control.Begin(request.run_id())) return protocol::kExitSetUp;
-    const RunResult result =
-        executor.Execute(request, rt::MonotonicNanoseconds());
+    const RunResult result = executor.Execute(request, rt::MonotonicNanoseconds());
     control.End();
     Print(result, request.seed());
-    exit_code = std::max(exit_code, ExitCodeOf(result),
-                         [](int a, int b) { return Weight(a) < Weight(b); });
+    exit_code =
+        std::max(exit_code, ExitCodeOf(result), [](int a, int b) { return Weight(a) < Weight(b); });
     if (result.invalid_argument()) break;
   }
   return exit_code;

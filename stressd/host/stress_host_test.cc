@@ -27,8 +27,7 @@ class StressHostTest : public testing::TestWithParam<const char*> {
  protected:
   std::string flavor() const { return GetParam(); }
 
-  static void ExpectHello(HostClient& client, const std::string& flavor,
-                          pid_t pid) {
+  static void ExpectHello(HostClient& client, const std::string& flavor, pid_t pid) {
     absl::StatusOr<ToDaemon> message = client.Next();
     ASSERT_TRUE(message.ok()) << message.status() << client.Stderr();
     ASSERT_TRUE(message->has_hello());
@@ -63,8 +62,7 @@ class StressHostTest : public testing::TestWithParam<const char*> {
     client.Send(message);
   }
 
-  static void Cancel(HostClient& client, int64_t run_id,
-                     protocol::CancelRun::Reason reason) {
+  static void Cancel(HostClient& client, int64_t run_id, protocol::CancelRun::Reason reason) {
     ToHost message;
     message.mutable_cancel()->set_run_id(run_id);
     message.mutable_cancel()->set_reason(reason);
@@ -82,8 +80,7 @@ class StressHostTest : public testing::TestWithParam<const char*> {
     client.Send(message);
   }
 
-  static int ExpectChildExited(HostClient& server, int64_t request_id,
-                               pid_t pid) {
+  static int ExpectChildExited(HostClient& server, int64_t request_id, pid_t pid) {
     absl::StatusOr<ToDaemon> message = server.Next();
     EXPECT_TRUE(message.ok()) << message.status();
     if (!message.ok()) return -1;
@@ -101,8 +98,8 @@ class StressHostTest : public testing::TestWithParam<const char*> {
 
   // Forks a fresh host and runs `scenario` in it to its end, whichever that is.
   // Returns the child's wait status; `result` is what it could tell.
-  int RunFresh(HostClient& server, HostClient& client,
-               const std::string& scenario, RunResult* result) {
+  int RunFresh(HostClient& server, HostClient& client, const std::string& scenario,
+               RunResult* result) {
     client.StartRun(5, scenario);
     const pid_t pid = client.ForkBy(server, 11);
     EXPECT_GT(pid, 0);
@@ -123,10 +120,8 @@ TEST_P(StressHostTest, AResidentHostServesRunAfterRun) {
   for (const char* scenario : {"empty", "thread-churn", "empty"}) {
     host.StartRun(++run_id, scenario);
     const RunResult result = ExpectResult(host, run_id);
-    EXPECT_EQ(result.verdict(), RunResult::PASSED)
-        << scenario << result.error() << host.Stderr();
-    EXPECT_EQ(result.before().SerializeAsString(),
-              result.after().SerializeAsString());
+    EXPECT_EQ(result.verdict(), RunResult::PASSED) << scenario << result.error() << host.Stderr();
+    EXPECT_EQ(result.before().SerializeAsString(), result.after().SerializeAsString());
     EXPECT_GT(result.start_latency_ns(), 0);
     EXPECT_EQ(host.view().run().run_id, run_id);
   }
@@ -198,10 +193,10 @@ TEST_P(StressHostTest, AHostWhoseDaemonIsGoneEnds) {
 
 TEST_P(StressHostTest, GarbageIsAClearError) {
   const std::string cases[] = {
-      std::string("\xff\xff\xff\xff", 4),            // A length beyond the limit.
-      std::string("\0\0\0\0", 4),                    // A frame of nothing.
-      std::string("\3\0\0\0\xff\xff\xff", 7),        // No message.
-      std::string("\3\0\0\0\xa0\x06\x01", 7),        // A message we don't know.
+      std::string("\xff\xff\xff\xff", 4),      // A length beyond the limit.
+      std::string("\0\0\0\0", 4),              // A frame of nothing.
+      std::string("\3\0\0\0\xff\xff\xff", 7),  // No message.
+      std::string("\3\0\0\0\xa0\x06\x01", 7),  // A message we don't know.
   };
   for (const char* mode : {"resident", "forkserver"}) {
     for (const std::string& bytes : cases) {
@@ -258,8 +253,7 @@ TEST_P(StressHostTest, AForkServerForksAHostPerRun) {
     RunResult result;
     const int status = RunFresh(server, client, scenario, &result);
     EXPECT_EQ(status, 0) << client.Stderr();
-    EXPECT_EQ(result.verdict(), RunResult::PASSED)
-        << scenario << result.error() << client.Stderr();
+    EXPECT_EQ(result.verdict(), RunResult::PASSED) << scenario << result.error() << client.Stderr();
     EXPECT_GT(result.start_latency_ns(), 0);
     RecordProperty(flavor() + "_start_latency_us",
                    static_cast<int>(result.start_latency_ns() / 1000));
@@ -362,8 +356,7 @@ TEST_P(StressHostTest, ALostReferenceIsAViolationAndInAsanALeak) {
   EXPECT_GT(result.violations_size(), 0);
   const bool asan = flavor() == "asan";
   EXPECT_EQ(result.leak_report(), asan);
-  EXPECT_EQ(client.view().report_kind(),
-            asan ? ReportKind::kLeak : ReportKind::kNone);
+  EXPECT_EQ(client.view().report_kind(), asan ? ReportKind::kLeak : ReportKind::kNone);
   if (asan) {
     EXPECT_THAT(client.Stderr(), HasSubstr("LeakSanitizer"));
     EXPECT_THAT(client.Stderr(), HasSubstr("NumberNew"));
@@ -400,11 +393,8 @@ TEST_P(StressHostTest, SanitizersEndTheHostWithTheirOwnCode) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Flavors, StressHostTest,
-                         testing::Values("plain", "asan", "tsan"),
-                         [](const auto& info) {
-                           return std::string(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(Flavors, StressHostTest, testing::Values("plain", "asan", "tsan"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace stressd::host

@@ -200,8 +200,7 @@ struct alignas(4096) CounterSection {
   CounterSlot slots[kCounterSlotCount];
 };
 static_assert(offsetof(CounterSection, slots) == 64);
-static_assert(sizeof(CounterSection) - 64 - sizeof(CounterSection::slots) <
-              sizeof(CounterSlot));
+static_assert(sizeof(CounterSection) - 64 - sizeof(CounterSection::slots) < sizeof(CounterSlot));
 
 struct BlackBoxMemory {
   BlackBoxHeader header;

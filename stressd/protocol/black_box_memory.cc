@@ -23,8 +23,7 @@ absl::Status SystemError(absl::string_view what, int error) {
 }
 
 absl::StatusOr<BlackBoxMemory*> MapPages(int fd, int flags) {
-  void* memory = ::mmap(nullptr, kBlackBoxBytes, PROT_READ | PROT_WRITE, flags,
-                        fd, 0);
+  void* memory = ::mmap(nullptr, kBlackBoxBytes, PROT_READ | PROT_WRITE, flags, fd, 0);
   if (memory == MAP_FAILED) return SystemError("mmap of a black box", errno);
   return static_cast<BlackBoxMemory*>(memory);
 }
@@ -32,14 +31,12 @@ absl::StatusOr<BlackBoxMemory*> MapPages(int fd, int flags) {
 }  // namespace
 
 absl::StatusOr<FileDescriptor> CreateBlackBoxMemory() {
-  FileDescriptor fd(
-      ::memfd_create("stressd-black-box", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  FileDescriptor fd(::memfd_create("stressd-black-box", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) return SystemError("memfd_create", errno);
   if (::ftruncate(fd.get(), kBlackBoxBytes) != 0) {
     return SystemError("ftruncate of a black box", errno);
   }
-  if (::fcntl(fd.get(), F_ADD_SEALS,
-              F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
     return SystemError("sealing a black box", errno);
   }
   return fd;
@@ -62,8 +59,7 @@ absl::StatusOr<BlackBoxMapping> BlackBoxMapping::Map(int fd) {
   if (::fstat(fd, &info) != 0) return SystemError("fstat of a black box", errno);
   if (info.st_size != static_cast<off_t>(kBlackBoxBytes)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a black box has ", kBlackBoxBytes, " bytes, not ",
-                     info.st_size));
+        absl::StrCat("a black box has ", kBlackBoxBytes, " bytes, not ", info.st_size));
   }
   absl::StatusOr<BlackBoxMemory*> memory = MapPages(fd, MAP_SHARED);
   if (!memory.ok()) return memory.status();
@@ -71,8 +67,7 @@ absl::StatusOr<BlackBoxMapping> BlackBoxMapping::Map(int fd) {
 }
 
 absl::StatusOr<BlackBoxMapping> BlackBoxMapping::MapAnonymous() {
-  absl::StatusOr<BlackBoxMemory*> memory =
-      MapPages(-1, MAP_SHARED | MAP_ANONYMOUS);
+  absl::StatusOr<BlackBoxMemory*> memory = MapPages(-1, MAP_SHARED | MAP_ANONYMOUS);
   if (!memory.ok()) return memory.status();
   return BlackBoxMapping(*memory);
 }

@@ -41,8 +41,7 @@ TEST(BlackBoxTest, MemoryIsSharedAndSealed) {
   absl::StatusOr<BlackBoxMapping> host = BlackBoxMapping::Map(fd->get());
   ASSERT_TRUE(daemon.ok());
   ASSERT_TRUE(host.ok());
-  EXPECT_EQ(BlackBoxView(daemon->memory()).Check().code(),
-            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(BlackBoxView(daemon->memory()).Check().code(), absl::StatusCode::kFailedPrecondition);
   BlackBoxWriter(host->memory()).Format("tsan", "0123abcd");
   const BlackBoxView view(daemon->memory());
   EXPECT_TRUE(view.Check().ok());
@@ -55,8 +54,7 @@ TEST(BlackBoxTest, MemoryIsSharedAndSealed) {
 TEST(BlackBoxTest, AFileOfAnotherSizeIsRefused) {
   FileDescriptor fd(::memfd_create("other", MFD_CLOEXEC));
   ASSERT_EQ(::ftruncate(fd.get(), kBlackBoxBytes - 1), 0);
-  EXPECT_EQ(BlackBoxMapping::Map(fd.get()).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(BlackBoxMapping::Map(fd.get()).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(BlackBoxTest, ARunIsToldAsWritten) {
@@ -126,8 +124,7 @@ TEST(BlackBoxTest, OnlyTheFirstFailureIsKept) {
 
 TEST(BlackBoxTest, AFailureWhoseWriterDiedIsTorn) {
   BlackBoxMapping box = NewBox();
-  box.memory()->run.failure.state.store(
-      static_cast<uint32_t>(TextState::kWriting));
+  box.memory()->run.failure.state.store(static_cast<uint32_t>(TextState::kWriting));
   ASSERT_TRUE(BlackBoxView(box.memory()).failure().has_value());
   EXPECT_TRUE(BlackBoxView(box.memory()).failure()->torn);
 }
@@ -136,8 +133,7 @@ TEST(BlackBoxTest, TextsAreCutAndCleaned) {
   BlackBoxMapping box = NewBox();
   BlackBoxWriter writer(box.memory());
   const BlackBoxView view(box.memory());
-  writer.RecordFailure(std::string(100, 'i').c_str(), nullptr, 0,
-                       "a\nb\x1b[31mc\xff");
+  writer.RecordFailure(std::string(100, 'i').c_str(), nullptr, 0, "a\nb\x1b[31mc\xff");
   EXPECT_EQ(view.failure()->invariant, std::string(32, 'i'));
   EXPECT_EQ(view.failure()->file, "");
   EXPECT_EQ(view.failure()->text, "a?b?[31mc?");
@@ -171,8 +167,7 @@ TEST(BlackBoxTest, TheLastEventsAreKept) {
   for (size_t i = 0; i < events.size(); ++i) {
     EXPECT_FALSE(events[i].torn);
     EXPECT_EQ(events[i].ring_index, 2);
-    EXPECT_EQ(events[i].argument,
-              total - static_cast<int64_t>(kEventCount - i));
+    EXPECT_EQ(events[i].argument, total - static_cast<int64_t>(kEventCount - i));
   }
 }
 
@@ -274,9 +269,7 @@ TEST(BlackBoxTest, ACorruptBoxIsReadInBounds) {
     const size_t begin = keep_magics ? sizeof(BlackBoxHeader) : 0;
     const size_t count = round % 3 == 0 ? kBlackBoxBytes - begin : 5000;
     for (size_t i = 0; i < count; ++i) {
-      const size_t at = count == 5000
-                            ? begin + random() % (kBlackBoxBytes - begin)
-                            : begin + i;
+      const size_t at = count == 5000 ? begin + random() % (kBlackBoxBytes - begin) : begin + i;
       bytes[at] = static_cast<unsigned char>(random());
     }
     if (keep_magics) LayOutCounters(box.memory()->counters);

@@ -12,15 +12,12 @@ namespace {
 // A value that a broken host may have written: beyond `last` it means nothing.
 template <typename Enum>
 Enum KnownOr(uint32_t value, Enum last, Enum nothing) {
-  return value <= static_cast<uint32_t>(last) ? static_cast<Enum>(value)
-                                              : nothing;
+  return value <= static_cast<uint32_t>(last) ? static_cast<Enum>(value) : nothing;
 }
 
 // relaxed: values that change while we read; what is reported is each of them
 // at some moment.
-int64_t Value(const SignedWord64& word) {
-  return word.load(std::memory_order_relaxed);
-}
+int64_t Value(const SignedWord64& word) { return word.load(std::memory_order_relaxed); }
 int64_t Value(const Word64& word) {
   return static_cast<int64_t>(word.load(std::memory_order_relaxed));
 }
@@ -35,8 +32,8 @@ EventView ReadEvent(const EventCell& cell, uint64_t number) {
   //      BlackBoxWriter::AddEvent(): a value of the next event makes the odd
   //      number of it visible to the load after these.
   event.time_ns = cell.time_ns.load(std::memory_order_acquire);
-  event.kind = KnownOr(cell.kind.load(std::memory_order_acquire),
-                       EventKind::kWorkerEnd, EventKind::kNone);
+  event.kind =
+      KnownOr(cell.kind.load(std::memory_order_acquire), EventKind::kWorkerEnd, EventKind::kNone);
   event.argument = cell.argument.load(std::memory_order_acquire);
   // relaxed: ordered after the acquire loads (P7).
   const uint64_t after = cell.sequence.load(std::memory_order_relaxed);
@@ -60,12 +57,11 @@ void ReadSlot(const CounterSlot& slot, std::vector<CounterView>& out) {
     view.counters[i] = slot.counters[i].load(std::memory_order_acquire);
   }
   for (size_t i = 0; i < kTypeCount; ++i) {
-    view.type_references[i] =
-        slot.type_references[i].load(std::memory_order_acquire);
+    view.type_references[i] = slot.type_references[i].load(std::memory_order_acquire);
   }
   const uint32_t after = slot.sequence.load(std::memory_order_relaxed);
-  view.torn = before != after || before % 2 != 0 ||
-              use > static_cast<uint32_t>(SlotUse::kInterpreter);
+  view.torn =
+      before != after || before % 2 != 0 || use > static_cast<uint32_t>(SlotUse::kInterpreter);
 }
 
 }  // namespace
@@ -84,11 +80,10 @@ absl::Status BlackBoxView::Check() const {
   // relaxed, here and below: ordered by (P2).
   const uint32_t version = header.version.load(std::memory_order_relaxed);
   if (version != kBlackBoxVersion) {
-    return absl::DataLossError(absl::StrCat("black box of version ", version,
-                                            ", we read ", kBlackBoxVersion));
+    return absl::DataLossError(
+        absl::StrCat("black box of version ", version, ", we read ", kBlackBoxVersion));
   }
-  if (header.header_bytes.load(std::memory_order_relaxed) !=
-          sizeof(BlackBoxHeader) ||
+  if (header.header_bytes.load(std::memory_order_relaxed) != sizeof(BlackBoxHeader) ||
       header.total_bytes.load(std::memory_order_relaxed) != kBlackBoxBytes) {
     return absl::DataLossError("the black box is overwritten: wrong sizes");
   }
@@ -111,15 +106,14 @@ RunView BlackBoxView::run() const {
   view.seed = run.seed.load(std::memory_order_relaxed);
   view.start_time_ns = Value(run.start_time_ns);
   view.first_operation_time_ns = Value(run.first_operation_time_ns);
-  view.phase = KnownOr(run.phase.load(std::memory_order_relaxed),
-                       RunPhase::kTearDown, RunPhase::kIdle);
+  view.phase =
+      KnownOr(run.phase.load(std::memory_order_relaxed), RunPhase::kTearDown, RunPhase::kIdle);
   view.operation_count = Value(run.operation_count);
   view.heartbeat_count = Value(run.heartbeat_count);
   // (P16) acquire load, synchronizes with the release store (P15) in
   //       BlackBoxWriter::BeginRun(): a next run's id makes its odd number
   //       visible to the load below.
-  view.run_id =
-      static_cast<int64_t>(run.run_id.load(std::memory_order_acquire));
+  view.run_id = static_cast<int64_t>(run.run_id.load(std::memory_order_acquire));
   const uint64_t after = run.sequence.load(std::memory_order_acquire);
   view.torn = before != after || before % 2 != 0;
   return view;
@@ -151,15 +145,14 @@ std::optional<FailureView> BlackBoxView::failure() const {
 }
 
 ReportKind BlackBoxView::report_kind() const {
-  return KnownOr(memory_.run.report_kind.load(std::memory_order_relaxed),
-                 ReportKind::kUndefined, ReportKind::kNone);
+  return KnownOr(memory_.run.report_kind.load(std::memory_order_relaxed), ReportKind::kUndefined,
+                 ReportKind::kNone);
 }
 
 std::optional<CrashView> BlackBoxView::crash() const {
   // (P13) acquire load, synchronizes with the release store (P12) in
   //       BlackBoxWriter::RecordCrash(): the address belongs to the signal.
-  const uint32_t signal =
-      memory_.run.crash_signal.load(std::memory_order_acquire);
+  const uint32_t signal = memory_.run.crash_signal.load(std::memory_order_acquire);
   // 64: the last signal of Linux.
   if (signal == 0 || signal > 64) return std::nullopt;
   return CrashView{static_cast<int32_t>(signal),
@@ -180,11 +173,10 @@ std::vector<EventView> BlackBoxView::Events() const {
       events.push_back(event);
     }
   }
-  std::sort(events.begin(), events.end(),
-            [](const EventView& a, const EventView& b) {
-              return std::tie(a.time_ns, a.ring_index, a.number) <
-                     std::tie(b.time_ns, b.ring_index, b.number);
-            });
+  std::sort(events.begin(), events.end(), [](const EventView& a, const EventView& b) {
+    return std::tie(a.time_ns, a.ring_index, a.number) <
+           std::tie(b.time_ns, b.ring_index, b.number);
+  });
   return events;
 }
 
@@ -194,10 +186,8 @@ std::vector<CounterView> BlackBoxView::Counters() const {
   // relaxed: the region is laid out before its first slot is handed out, and
   // every slot says by itself whether it is in use.
   if (section.magic.load(std::memory_order_relaxed) != kCounterMagic ||
-      section.version.load(std::memory_order_relaxed) !=
-          kCounterLayoutVersion ||
-      section.slot_bytes.load(std::memory_order_relaxed) !=
-          sizeof(CounterSlot)) {
+      section.version.load(std::memory_order_relaxed) != kCounterLayoutVersion ||
+      section.slot_bytes.load(std::memory_order_relaxed) != sizeof(CounterSlot)) {
     return views;
   }
   // 8: a change of hands takes a microsecond, reading all slots a hundred.
@@ -206,12 +196,10 @@ std::vector<CounterView> BlackBoxView::Counters() const {
     // (P14) acquire loads, synchronize with the runtime's release stores of
     //       `change_sequence` and, in ReadSlot(), of `sequence`: the same even
     //       number before and after means that nothing changed hands.
-    const uint32_t before =
-        section.change_sequence.load(std::memory_order_acquire);
+    const uint32_t before = section.change_sequence.load(std::memory_order_acquire);
     views.clear();
     for (const CounterSlot& slot : section.slots) ReadSlot(slot, views);
-    const uint32_t after =
-        section.change_sequence.load(std::memory_order_acquire);
+    const uint32_t after = section.change_sequence.load(std::memory_order_acquire);
     if (before == after && before % 2 == 0) return views;
   }
   for (CounterView& view : views) view.torn = true;

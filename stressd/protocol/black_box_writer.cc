@@ -10,8 +10,7 @@ namespace {
 // Adds to a word that only the calling thread writes. relaxed: a statistic,
 // orders nothing.
 void AddOwned(Word64& word, uint64_t amount) {
-  word.store(word.load(std::memory_order_relaxed) + amount,
-             std::memory_order_relaxed);
+  word.store(word.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
 
 void ClearRing(EventRing& ring) {
@@ -25,15 +24,13 @@ void ClearRing(EventRing& ring) {
 
 }  // namespace
 
-void BlackBoxWriter::Format(std::string_view flavor,
-                            std::string_view build_id) {
+void BlackBoxWriter::Format(std::string_view flavor, std::string_view build_id) {
   BlackBoxHeader& header = memory_.header;
   // relaxed: published by `magic` below.
   header.version.store(kBlackBoxVersion, std::memory_order_relaxed);
   header.header_bytes.store(sizeof(BlackBoxHeader), std::memory_order_relaxed);
   header.total_bytes.store(kBlackBoxBytes, std::memory_order_relaxed);
-  header.pid.store(static_cast<uint64_t>(::getpid()),
-                   std::memory_order_relaxed);
+  header.pid.store(static_cast<uint64_t>(::getpid()), std::memory_order_relaxed);
   StoreText(header.flavor, flavor);
   StoreText(header.build_id, build_id);
   // (P1) release store, synchronizes with the acquire load (P2) in
@@ -49,8 +46,8 @@ void BlackBoxWriter::SetTypeName(size_t index, std::string_view name) {
   if (index < kTypeCount) StoreText(memory_.names.types[index], name);
 }
 
-void BlackBoxWriter::BeginRun(int64_t run_id, std::string_view scenario,
-                              uint64_t seed, int64_t now_ns) {
+void BlackBoxWriter::BeginRun(int64_t run_id, std::string_view scenario, uint64_t seed,
+                              int64_t now_ns) {
   RunSection& run = memory_.run;
   // (P3) acquire-release add, synchronizes with the acquire loads (P4) in
   //      BlackBoxView::run(): its acquire half keeps the stores below after the
@@ -74,18 +71,14 @@ void BlackBoxWriter::BeginRun(int64_t run_id, std::string_view scenario,
 
 void BlackBoxWriter::EnterPhase(RunPhase phase, int64_t now_ns) {
   // relaxed: statistics, order nothing.
-  memory_.run.phase.store(static_cast<uint32_t>(phase),
-                          std::memory_order_relaxed);
+  memory_.run.phase.store(static_cast<uint32_t>(phase), std::memory_order_relaxed);
   AddOwned(memory_.run.phase_change_count, 1);
   AddEvent(0, EventKind::kPhase, static_cast<int64_t>(phase), now_ns);
 }
 
-void BlackBoxWriter::EndRun(int64_t now_ns) {
-  EnterPhase(RunPhase::kIdle, now_ns);
-}
+void BlackBoxWriter::EndRun(int64_t now_ns) { EnterPhase(RunPhase::kIdle, now_ns); }
 
-void BlackBoxWriter::AddEvent(size_t ring_index, EventKind kind,
-                              int64_t argument, int64_t now_ns) {
+void BlackBoxWriter::AddEvent(size_t ring_index, EventKind kind, int64_t argument, int64_t now_ns) {
   if (ring_index >= kRingCount) return;
   EventRing& ring = memory_.rings[ring_index];
   // relaxed: only this thread writes it.
@@ -106,14 +99,13 @@ void BlackBoxWriter::AddEvent(size_t ring_index, EventKind kind,
   ring.event_count.store(number + 1, std::memory_order_relaxed);
 }
 
-void BlackBoxWriter::RecordFailure(const char* invariant, const char* file,
-                                   int line, const char* text) {
+void BlackBoxWriter::RecordFailure(const char* invariant, const char* file, int line,
+                                   const char* text) {
   FailureText& failure = memory_.run.failure;
   uint32_t none = static_cast<uint32_t>(TextState::kNone);
   // relaxed: it only elects the writer; (P10) publishes.
-  if (!failure.state.compare_exchange_strong(
-          none, static_cast<uint32_t>(TextState::kWriting),
-          std::memory_order_relaxed)) {
+  if (!failure.state.compare_exchange_strong(none, static_cast<uint32_t>(TextState::kWriting),
+                                             std::memory_order_relaxed)) {
     return;
   }
   failure.line.store(static_cast<uint32_t>(line), std::memory_order_relaxed);
@@ -122,29 +114,26 @@ void BlackBoxWriter::RecordFailure(const char* invariant, const char* file,
   StoreText(failure.text, text == nullptr ? "" : text);
   // (P10) release store, synchronizes with the acquire load (P11) in
   //       BlackBoxView::failure(): who sees it complete reads all of it.
-  failure.state.store(static_cast<uint32_t>(TextState::kComplete),
-                      std::memory_order_release);
+  failure.state.store(static_cast<uint32_t>(TextState::kComplete), std::memory_order_release);
 }
 
 void BlackBoxWriter::RecordReport(ReportKind kind) {
   uint32_t none = static_cast<uint32_t>(ReportKind::kNone);
   // relaxed: one word that says it all.
-  memory_.run.report_kind.compare_exchange_strong(
-      none, static_cast<uint32_t>(kind), std::memory_order_relaxed);
+  memory_.run.report_kind.compare_exchange_strong(none, static_cast<uint32_t>(kind),
+                                                  std::memory_order_relaxed);
 }
 
 void BlackBoxWriter::RecordCrash(int signal, uint64_t address) {
   // (P12) release store of the signal after the address, synchronizes with the
   //       acquire load (P13) in BlackBoxView::crash(): a signal has its address.
   memory_.run.crash_address.store(address, std::memory_order_relaxed);
-  memory_.run.crash_signal.store(static_cast<uint32_t>(signal),
-                                 std::memory_order_release);
+  memory_.run.crash_signal.store(static_cast<uint32_t>(signal), std::memory_order_release);
 }
 
 ReportKind BlackBoxWriter::report_kind() const {
   // relaxed: one word that says it all; only RecordReport() writes it.
-  return static_cast<ReportKind>(
-      memory_.run.report_kind.load(std::memory_order_relaxed));
+  return static_cast<ReportKind>(memory_.run.report_kind.load(std::memory_order_relaxed));
 }
 
 bool BlackBoxWriter::has_failure() const {

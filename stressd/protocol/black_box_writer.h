@@ -33,8 +33,7 @@ class BlackBoxWriter {
   void SetTypeName(size_t index, std::string_view name);
 
   // Begins a run: clears what the last one left in run and rings.
-  void BeginRun(int64_t run_id, std::string_view scenario, uint64_t seed,
-                int64_t now_ns);
+  void BeginRun(int64_t run_id, std::string_view scenario, uint64_t seed, int64_t now_ns);
   void EnterPhase(RunPhase phase, int64_t now_ns);
   // The box is idle again; the numbers stay for the reader.
   void EndRun(int64_t now_ns);
@@ -42,17 +41,13 @@ class BlackBoxWriter {
   // The cells that the run's threads count into.
   Word64* operation_count() { return &memory_.run.operation_count; }
   Word64* heartbeat_count() { return &memory_.run.heartbeat_count; }
-  SignedWord64* first_operation_time_ns() {
-    return &memory_.run.first_operation_time_ns;
-  }
+  SignedWord64* first_operation_time_ns() { return &memory_.run.first_operation_time_ns; }
 
   // Drops the event when there is no such ring.
-  void AddEvent(size_t ring_index, EventKind kind, int64_t argument,
-                int64_t now_ns);
+  void AddEvent(size_t ring_index, EventKind kind, int64_t argument, int64_t now_ns);
 
   // Keeps the first broken invariant of the process; later ones are dropped.
-  void RecordFailure(const char* invariant, const char* file, int line,
-                     const char* text);
+  void RecordFailure(const char* invariant, const char* file, int line, const char* text);
   // Keeps the first kind.
   void RecordReport(ReportKind kind);
   void RecordCrash(int signal, uint64_t address);

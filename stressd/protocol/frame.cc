@@ -40,9 +40,7 @@ absl::Status WaitReady(int fd, short events, absl::Time deadline) {
       }
       // Rounded up, so that the last wait is not a busy loop; an hour at most,
       // so that the number fits.
-      timeout_ms = static_cast<int>(absl::ToInt64Milliseconds(
-                       std::min(left, absl::Hours(1)))) +
-                   1;
+      timeout_ms = static_cast<int>(absl::ToInt64Milliseconds(std::min(left, absl::Hours(1)))) + 1;
     }
     pollfd entry = {fd, events, 0};
     const int ready = ::poll(&entry, 1, timeout_ms);
@@ -52,16 +50,14 @@ absl::Status WaitReady(int fd, short events, absl::Time deadline) {
 }
 
 // Puts `descriptors` into `message` by way of `control`.
-void AttachDescriptors(absl::Span<const int> descriptors, char* control,
-                       msghdr& message) {
+void AttachDescriptors(absl::Span<const int> descriptors, char* control, msghdr& message) {
   message.msg_control = control;
   message.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-  std::memcpy(CMSG_DATA(header), descriptors.data(),
-              descriptors.size() * sizeof(int));
+  std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size() * sizeof(int));
 }
 
 // Takes the descriptors that came with `message`.
@@ -82,18 +78,15 @@ void CollectDescriptors(msghdr& message, std::vector<FileDescriptor>& out) {
 
 }  // namespace
 
-absl::Status WriteFrame(int fd, absl::string_view payload,
-                        absl::Span<const int> descriptors,
+absl::Status WriteFrame(int fd, absl::string_view payload, absl::Span<const int> descriptors,
                         absl::Duration timeout) {
   if (payload.empty() || payload.size() > kMaxFrameBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a frame has 1 to ", kMaxFrameBytes, " bytes, not ",
-                     payload.size()));
+        absl::StrCat("a frame has 1 to ", kMaxFrameBytes, " bytes, not ", payload.size()));
   }
   if (descriptors.size() > kMaxFrameDescriptors) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("a frame has at most ", kMaxFrameDescriptors,
-                     " descriptors, not ", descriptors.size()));
+    return absl::InvalidArgumentError(absl::StrCat("a frame has at most ", kMaxFrameDescriptors,
+                                                   " descriptors, not ", descriptors.size()));
   }
   const absl::Time deadline = absl::Now() + timeout;
   const uint32_t length = static_cast<uint32_t>(payload.size());
@@ -113,16 +106,14 @@ absl::Status WriteFrame(int fd, absl::string_view payload,
       message.msg_iovlen = 2;
     } else {
       const size_t offset = written_bytes - kFrameHeaderBytes;
-      parts[0] = {const_cast<char*>(payload.data()) + offset,
-                  payload.size() - offset};
+      parts[0] = {const_cast<char*>(payload.data()) + offset, payload.size() - offset};
       message.msg_iovlen = 1;
     }
     alignas(cmsghdr) char control[kControlBytes] = {};
     if (written_bytes == 0 && !descriptors.empty()) {
       AttachDescriptors(descriptors, control, message);
     }
-    const ssize_t sent =
-        ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
       written_bytes += static_cast<size_t>(sent);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -176,16 +167,14 @@ absl::StatusOr<bool> FrameReader::Advance() {
     length |= uint32_t{header_[i]} << (8 * i);
   }
   if (length == 0 || length > kMaxFrameBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("F1: a frame of ", length, " bytes was announced; 1 to ",
-                     kMaxFrameBytes, " are allowed"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "F1: a frame of ", length, " bytes was announced; 1 to ", kMaxFrameBytes, " are allowed"));
   }
   while (payload_received_bytes_ < length) {
-    const size_t step_bytes =
-        std::min(length - payload_received_bytes_, kReceiveStepBytes);
+    const size_t step_bytes = std::min(length - payload_received_bytes_, kReceiveStepBytes);
     frame_.payload.resize(payload_received_bytes_ + step_bytes);
-    absl::StatusOr<size_t> received = Receive(
-        frame_.payload.data() + payload_received_bytes_, step_bytes);
+    absl::StatusOr<size_t> received =
+        Receive(frame_.payload.data() + payload_received_bytes_, step_bytes);
     if (!received.ok()) return received.status();
     if (*received == 0) return false;
     payload_received_bytes_ += *received;
@@ -202,15 +191,13 @@ absl::StatusOr<size_t> FrameReader::Receive(char* data, size_t bytes) {
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof(control);
-    const ssize_t received =
-        ::recvmsg(fd_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    const ssize_t received = ::recvmsg(fd_, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (received > 0) {
       CollectDescriptors(message, frame_.descriptors);
       if ((message.msg_flags & MSG_CTRUNC) != 0 ||
           frame_.descriptors.size() > kMaxFrameDescriptors) {
         return absl::InvalidArgumentError(
-            absl::StrCat("a frame came with more than ", kMaxFrameDescriptors,
-                         " descriptors"));
+            absl::StrCat("a frame came with more than ", kMaxFrameDescriptors, " descriptors"));
       }
       return static_cast<size_t>(received);
     }

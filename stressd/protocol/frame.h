@@ -42,8 +42,7 @@ struct Frame {
 // `timeout` in all. Returns InvalidArgument (nothing was written) for a wrong
 // size; Unavailable when the partner has closed; DeadlineExceeded and Internal
 // otherwise. After any of the last three the stream must be closed.
-absl::Status WriteFrame(int fd, absl::string_view payload,
-                        absl::Span<const int> descriptors = {},
+absl::Status WriteFrame(int fd, absl::string_view payload, absl::Span<const int> descriptors = {},
                         absl::Duration timeout = absl::InfiniteDuration());
 
 // Reads frames from a socket it does not own.
@@ -60,8 +59,7 @@ class FrameReader {
 
   // As Poll(), but waits up to `timeout` for the frame to be complete. Returns
   // DeadlineExceeded when it is not; the next call goes on where this stopped.
-  absl::StatusOr<Frame> Read(
-      absl::Duration timeout = absl::InfiniteDuration());
+  absl::StatusOr<Frame> Read(absl::Duration timeout = absl::InfiniteDuration());
 
  private:
   // Receives into [data, data + bytes). Returns the number of bytes, 0 when

@@ -20,34 +20,28 @@ absl::Status Send(int fd, const google::protobuf::MessageLite& message,
 template <typename Message>
 absl::StatusOr<Message> Parse(absl::string_view payload) {
   Message message;
-  if (!message.ParseFromArray(payload.data(),
-                              static_cast<int>(payload.size()))) {
+  if (!message.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
     return absl::InvalidArgumentError(
         absl::StrCat("a frame of ", payload.size(), " bytes is no message"));
   }
   if (message.content_case() == Message::CONTENT_NOT_SET) {
-    return absl::InvalidArgumentError(
-        "a message without content, or of a kind unknown here");
+    return absl::InvalidArgumentError("a message without content, or of a kind unknown here");
   }
   return message;
 }
 
 }  // namespace
 
-absl::Status SendToHost(int fd, const ToHost& message,
-                        absl::Span<const int> descriptors,
+absl::Status SendToHost(int fd, const ToHost& message, absl::Span<const int> descriptors,
                         absl::Duration timeout) {
   return Send(fd, message, descriptors, timeout);
 }
 
-absl::Status SendToDaemon(int fd, const ToDaemon& message,
-                          absl::Duration timeout) {
+absl::Status SendToDaemon(int fd, const ToDaemon& message, absl::Duration timeout) {
   return Send(fd, message, {}, timeout);
 }
 
-absl::StatusOr<ToHost> ParseToHost(absl::string_view payload) {
-  return Parse<ToHost>(payload);
-}
+absl::StatusOr<ToHost> ParseToHost(absl::string_view payload) { return Parse<ToHost>(payload); }
 
 absl::StatusOr<ToDaemon> ParseToDaemon(absl::string_view payload) {
   return Parse<ToDaemon>(payload);

@@ -14,8 +14,7 @@
 namespace stressd::protocol {
 
 // Writes `message` as one frame; see WriteFrame().
-absl::Status SendToHost(int fd, const ToHost& message,
-                        absl::Span<const int> descriptors = {},
+absl::Status SendToHost(int fd, const ToHost& message, absl::Span<const int> descriptors = {},
                         absl::Duration timeout = absl::InfiniteDuration());
 absl::Status SendToDaemon(int fd, const ToDaemon& message,
                           absl::Duration timeout = absl::InfiniteDuration());

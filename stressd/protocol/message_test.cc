@@ -32,16 +32,13 @@ TEST(MessageTest, AMessageArrivesAsSent) {
 TEST(MessageTest, BytesThatAreNoMessageAreRefused) {
   EXPECT_EQ(ParseToHost("\xff\xff\xff garbage").status().code(),
             absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(ParseToDaemon("\x0a\x7f").status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ParseToDaemon("\x0a\x7f").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(MessageTest, AMessageWithoutContentIsRefused) {
-  EXPECT_EQ(ParseToHost("").status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ParseToHost("").status().code(), absl::StatusCode::kInvalidArgument);
   // Field 100, a varint: what a newer partner might say.
-  EXPECT_EQ(ParseToDaemon("\xa0\x06\x01").status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(ParseToDaemon("\xa0\x06\x01").status().code(), absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -124,7 +124,8 @@ DaemonOptions ParseDaemonOptions(int argc, char** argv, std::optional<int>& exit
   DaemonOptions options;
   options.state_dir = DefaultStateDir();
   CLI::App app("stressd executes stress runs of the runtime core and serves them over gRPC.");
-  app.set_version_flag("--version", absl::StrCat("stressd ", kVersion, " build ", protocol::OwnBuildId()));
+  app.set_version_flag("--version",
+                       absl::StrCat("stressd ", kVersion, " build ", protocol::OwnBuildId()));
   AddOptions(app, options);
   try {
     app.parse(argc, argv);

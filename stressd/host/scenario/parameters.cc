@@ -131,8 +131,7 @@ std::string AllowedText(const ParameterSpec& spec) {
   return text;
 }
 
-Parameters::Parameters(absl::Span<const ParameterSpec> specs)
-    : specs_(specs.begin(), specs.end()) {
+Parameters::Parameters(absl::Span<const ParameterSpec> specs) : specs_(specs.begin(), specs.end()) {
   values_.reserve(specs.size());
   for (const ParameterSpec& spec : specs) values_.push_back(spec.default_value);
 }

@@ -50,8 +50,7 @@ void* RunCrewMember(void* argument) {
 
 }  // namespace
 
-ScenarioContext::ScenarioContext(const Options& options)
-    : options_(options), prng_(options.seed) {
+ScenarioContext::ScenarioContext(const Options& options) : options_(options), prng_(options.seed) {
   if (options_.clock == nullptr) options_.clock = &Clock::Monotonic();
   if (options_.progress == nullptr) options_.progress = &own_progress_;
 }

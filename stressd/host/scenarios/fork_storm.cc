@@ -45,7 +45,8 @@ constexpr int64_t kForksMin = 4;
 constexpr ParameterSpec kParameters[] = {
     IntParameter("threads", 3, 0, 256, "Threads that work while others fork."),
     IntParameter("forkers", 1, 1, 64, "Threads that fork."),
-    IntParameter("forks", 24, 1, 100'000'000, "Forks of each of them; above 4, fewer under sanitizers."),
+    IntParameter("forks", 24, 1, 100'000'000,
+                 "Forks of each of them; above 4, fewer under sanitizers."),
     IntParameter("operations", 200, 0, 1'000'000,
                  "Random operations before each fork, and in each thread of a "
                  "child."),
