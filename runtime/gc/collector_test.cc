@@ -9,11 +9,13 @@
 #include "gtest/gtest.h"
 #include "runtime/gc/collector_test_space.h"
 #include "runtime/object/destroy.h"
+#include "runtime/object/dict.h"
 #include "runtime/object/instance.h"
 #include "runtime/object/invariants.h"
 #include "runtime/object/list.h"
 #include "runtime/object/number.h"
 #include "runtime/object/reference_count.h"
+#include "runtime/object/tuple.h"
 #include "runtime/object/weak_reference.h"
 
 namespace rt {
@@ -141,6 +143,22 @@ TEST_F(CollectorTest, ATypeDiesWithItsLastCycle) {
   EXPECT_EQ(HeapTypeCount(space_.space()), 1u);
   EXPECT_EQ(Collect().collected_count, 2) << "the instance and the type only it holds";
   EXPECT_EQ(HeapTypeCount(space_.space()), 0u);
+}
+
+TEST_F(CollectorTest, EveryContainerCanBeInACycle) {
+  List* const list = ListNew(thread_);
+  Object* const key = AsObject(NumberNew(thread_, 1));
+  Dict* const dict = DictNew(thread_);
+  ASSERT_TRUE(DictSet(thread_, dict, key, AsObject(list)));
+  Object* items[] = {key, AsObject(dict)};
+  Tuple* const tuple = TupleNew(thread_, items, 2);
+  ASSERT_TRUE(ListAppend(thread_, list, AsObject(tuple)));
+  for (Object* each : {AsObject(list), key, AsObject(dict)}) Decref(thread_, each);
+  EXPECT_EQ(Collect().collected_count, 0);
+  EXPECT_EQ(TrueCount(AsObject(dict)), 1);
+  EXPECT_EQ(TrueCount(AsObject(tuple)), 2);
+  Decref(thread_, AsObject(tuple));
+  EXPECT_EQ(Collect().collected_count, 3);
 }
 
 TEST_F(CollectorTest, ImmortalObjectsAreRoots) {
