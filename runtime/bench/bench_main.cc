@@ -22,6 +22,8 @@ constexpr RatioRow kRows[] = {
     {"owned_pair", "plain_pair", 3},
     {"owned_pair", "atomic_pair", 0.33},
     {"foreign_pair", "atomic_pair", 1.15},
+    {"type_pair", "owned_pair", 1.2},
+    {"type_pair_2_threads", "type_pair", 1.2},
     {"immortal_pair", "plain_pair"},
     {"number_create_destroy", "lifo_pair", 2},
     {"list_create_destroy", "lifo_pair"},

@@ -14,6 +14,7 @@
 #include "runtime/object/list.h"
 #include "runtime/object/number.h"
 #include "runtime/object/object_space.h"
+#include "runtime/object/per_thread_count.h"
 #include "runtime/object/reference_count.h"
 
 namespace rt {
@@ -71,6 +72,35 @@ void ImmortalPair(benchmark::State& state) {
   TouchPairs(state, bench.thread(), objects);
 }
 BENCHMARK(ImmortalPair)->Name("immortal_pair");
+
+// Heap types whose maker has gone, so that whoever comes counts per thread.
+const std::vector<TypeObject*>& SharedTypes() {
+  static const std::vector<TypeObject*> types = [] {
+    std::vector<TypeObject*> made;
+    ScopedThreadState maker(SharedBenchInterpreter());
+    if (!maker) abort();
+    for (size_t i = 0; i < kBenchObjectCount; ++i) {
+      made.push_back(TypeNew(*maker, {.name = "bench"}));
+    }
+    return made;
+  }();
+  return types;
+}
+
+void TypePair(benchmark::State& state) {
+  const std::vector<TypeObject*>& types = SharedTypes();
+  ScopedThreadState thread(SharedBenchInterpreter());
+  if (!thread) abort();
+  while (state.KeepRunningBatch(static_cast<int64_t>(types.size()))) {
+    for (TypeObject* type : types) {
+      IncrefType(*thread, type);
+      benchmark::ClobberMemory();
+      DecrefType(*thread, type);
+    }
+  }
+}
+BENCHMARK(TypePair)->Name("type_pair");
+BENCHMARK(TypePair)->Name("type_pair_2_threads")->Threads(2);
 
 void NumberCreateDestroy(benchmark::State& state) {
   BenchRuntime bench;

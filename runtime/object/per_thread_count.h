@@ -25,8 +25,9 @@
 // AssignCountId(): any attached thread that holds a reference. The array belongs
 // to its thread; who clears a thread state that cannot run, or has stopped the
 // world, may use it in its place.
-// Lock order.  PerThreadCountPool::mutex is a leaf; raw memory is allocated under
-// it, no reference is dropped. Fork.  The mutex is object_space.cc's to take and
+// Lock order.  Of PerThreadCountPool::mutex: in a stopped world the mutexes of the
+// merge table are taken below it; raw memory is allocated under it, no reference
+// is dropped. Fork.  The mutex is object_space.cc's to take and
 // to renew; the arrays of dead threads are merged when they are cleared.
 // Source.  CPython Python/uniqueid.c, Include/internal/pycore_object.h. Differs:
 // ids are given out when a second thread comes, not at creation; an array's

@@ -35,6 +35,9 @@ bool AddReferencesOf(void* argument, HeapKind kind, void* block, size_t /*bytes*
   // relaxed: the world is stopped.
   const uint8_t index = object->stat_index.load(std::memory_order_relaxed);
   if (index == kDeadStatIndex || IsImmortal(object)) return true;
+  // Being destroyed, in a destructor that ran out of memory and stopped the world,
+  // or waiting for it in a trashcan: nobody holds it (INV-GC-4).
+  if ((object->gc_bits & kGcTracked) == 0 && TrueCount(object) == 0) return true;
   CheckObjectInvariantsWorldStopped(object);
   RT_CHECK(index < kReferenceTypeCount, "INV-RT-1", "stat index %u of %p", index,
            static_cast<const void*>(object));
