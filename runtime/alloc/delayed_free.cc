@@ -384,8 +384,7 @@ void DelayedFreeQueue::CheckInvariants() const {
                "I4", "entry %u is next, %u of %u have a goal", chunk->read_index,
                chunk->sealed_index, chunk->write_index);
       const bool is_sealed = chunk->read_index < chunk->sealed_index;
-      RT_CHECK(list != &own_ || !is_sealed || last_goal == 0 ||
-                   !QsbrBefore(chunk->goal, last_goal),
+      RT_CHECK(list != &own_ || !is_sealed || last_goal == 0 || !QsbrBefore(chunk->goal, last_goal),
                "I4", "goals decrease");
       if (is_sealed) last_goal = chunk->goal;
       for (uint32_t i = chunk->read_index; i < chunk->write_index; ++i) {

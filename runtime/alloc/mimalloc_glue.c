@@ -305,8 +305,8 @@ static bool rt_visit_page(void* argument, mi_heap_t* heap, mi_page_t* page) {
   const size_t block_bytes = mi_page_block_size(page);
   uint8_t* const start = _mi_page_start(_mi_page_segment(page), page, NULL);
   if (page->free == NULL) {
-    return visit->visitor(visit->argument, heap->rt_kind, (char*)start, block_bytes,
-                          page->capacity, NULL);
+    return visit->visitor(visit->argument, heap->rt_kind, (char*)start, block_bytes, page->capacity,
+                          NULL);
   }
   uint64_t is_free[RT_MAX_BLOCKS / 64];
   memset(is_free, 0, ((size_t)page->capacity + 63) / 64 * sizeof(is_free[0]));

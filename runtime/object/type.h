@@ -93,7 +93,7 @@ struct TypeObject {
   // the object: no mutex, no delayed free. The object stays whole. Runs
   // destructors. Null: nothing to drop.
   void (*clear)(ObjectThread& thread, Object* object) = nullptr;
-  Atomic<uint32_t> count_id{0};  // per_thread_count.h; 0 while one thread uses the type.
+  Atomic<uint32_t> count_id{0};           // per_thread_count.h; 0 while one thread uses the type.
   FinalizerFunction finalizer = nullptr;  // Null: none.
   void* finalizer_context = nullptr;
   TypeObject* next = nullptr;  // In TypeTable::first.

@@ -26,10 +26,10 @@ class InterpreterImpl;
 // destructor that reached a safe point) is taken up again where it stopped.
 enum class ClearStep : uint8_t {
   kNothing,
-  kReferencesDropped,  // What the thread state itself held.
-  kFreelistsDisabled,  // Before the queue: its destructors would push again.
+  kReferencesDropped,        // What the thread state itself held.
+  kFreelistsDisabled,        // Before the queue: its destructors would push again.
   kPerThreadCountsFinished,  // What is dropped from here on is counted plainly.
-  kMergeQueueLeft,     // After this nobody queues for it.
+  kMergeQueueLeft,           // After this nobody queues for it.
   kDelayedFreeHandedOver,
   kHeapsParked,  // Last: every step before frees memory.
 };

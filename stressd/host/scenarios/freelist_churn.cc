@@ -290,7 +290,8 @@ extern const ScenarioDeclaration kFreelistChurnDeclaration = {
         "freelist",
     .method =
         "`threads` threads make and drop bursts of numbers, lists and tuples around the limits, "
-        "hand whole bursts to each other, and read and replace the items of a shared list. Half of the "
+        "hand whole bursts to each other, and read and replace the items of a shared list. Half of "
+        "the "
         "thread states of a round are left with warm freelists to the main thread, which clears "
         "them.",
     .holds_if =
