@@ -10,45 +10,9 @@
 namespace rt {
 namespace {
 
-// The link is the block's first word. Relaxed: the list is its thread's own;
-// readers of a dead object's owner word see some value and compare it with
-// their id, which no address is.
-void* LoadLink(void* block) { return LoadRelaxed(static_cast<void**>(block)); }
-
-void StoreLink(void* block, void* next) { StoreRelaxed(static_cast<void**>(block), next); }
-
 void ReleaseToHeap(void* /*argument*/, void* block) { HeapFree(block); }
 
 }  // namespace
-
-void Freelist::Poison(void* block) const {
-  PoisonMemory(static_cast<char*>(block) + probe_bytes_, block_bytes_ - probe_bytes_);
-}
-
-void Freelist::Unpoison(void* block) const { UnpoisonMemory(block, block_bytes_); }
-
-bool Freelist::Push(void* block) {
-  if constexpr (RT_FREELISTS == 0) return false;
-  if (size_ < 0 || size_ >= limit_) return false;
-  MarkMemoryAsWritten(static_cast<char*>(block) + probe_bytes_, block_bytes_ - probe_bytes_);
-  StoreLink(block, head_);
-  Poison(block);
-  head_ = block;
-  ++size_;
-  return true;
-}
-
-void* Freelist::Pop() {
-  void* const block = head_;
-  if (block == nullptr) return nullptr;
-  head_ = LoadLink(block);
-  --size_;
-  RT_DCHECK(size_ >= 0 && (size_ == 0) == (head_ == nullptr), "I1",
-            "%d blocks counted, the chain says otherwise", size_);
-  Unpoison(block);
-  HeapNoteNewLife(block);
-  return block;
-}
 
 void Freelist::Clear(Release release, void* argument) {
   if (release == nullptr) release = &ReleaseToHeap;

@@ -21,7 +21,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/alloc/heap_bundle.h"
+#include "runtime/base/atomic.h"
+#include "runtime/base/check.h"
 #include "runtime/base/config.h"
+#include "runtime/base/sanitizer.h"
 
 namespace rt {
 
@@ -60,8 +64,16 @@ class Freelist {
   void CheckInvariants() const;
 
  private:
-  void Poison(void* block) const;
-  void Unpoison(void* block) const;
+  void Poison(void* block) const {
+    PoisonMemory(static_cast<char*>(block) + probe_bytes_, block_bytes_ - probe_bytes_);
+  }
+  void Unpoison(void* block) const { UnpoisonMemory(block, block_bytes_); }
+
+  // The link is the block's first word. Relaxed: the list is its thread's own;
+  // readers of a dead object's owner word see some value and compare it with
+  // their id, which no address is.
+  static void* LoadLink(void* block) { return LoadRelaxed(static_cast<void**>(block)); }
+  static void StoreLink(void* block, void* next) { StoreRelaxed(static_cast<void**>(block), next); }
 
   void* head_ = nullptr;
   int16_t size_ = 0;
@@ -70,6 +82,30 @@ class Freelist {
   uint16_t probe_bytes_;
 };
 static_assert(sizeof(Freelist) == 16, "a thread state has two dozen of them");
+
+inline bool Freelist::Push(void* block) {
+  if constexpr (RT_FREELISTS == 0) return false;
+  // Disabled is -1: not below the limit as an unsigned number.
+  if (static_cast<uint32_t>(size_) >= static_cast<uint32_t>(limit_)) return false;
+  MarkMemoryAsWritten(static_cast<char*>(block) + probe_bytes_, block_bytes_ - probe_bytes_);
+  StoreLink(block, head_);
+  Poison(block);
+  head_ = block;
+  ++size_;
+  return true;
+}
+
+inline void* Freelist::Pop() {
+  void* const block = head_;
+  if (block == nullptr) return nullptr;
+  head_ = LoadLink(block);
+  --size_;
+  RT_DCHECK(size_ >= 0 && (size_ == 0) == (head_ == nullptr), "I1",
+            "%d blocks counted, the chain says otherwise", size_);
+  Unpoison(block);
+  HeapNoteNewLife(block);
+  return block;
+}
 
 }  // namespace rt
 

@@ -36,9 +36,6 @@ namespace {
 constexpr size_t kHeapsOffset =
     (sizeof(HeapBundle) + RT_MI_SET_ALIGNMENT - 1) & ~(size_t{RT_MI_SET_ALIGNMENT} - 1);
 
-// 16: two words, so that every block is aligned for any fundamental type.
-constexpr size_t kSmallestBlockBytes = 16;
-
 // Under AddressSanitizer a block ends with a red zone and its leak token.
 constexpr size_t kTrailerBytes = kAddressSanitizer ? 16 : 0;
 
@@ -46,7 +43,6 @@ constexpr size_t kTrailerBytes = kAddressSanitizer ? 16 : 0;
 // much: what follows the header is what a stray read meets first.
 constexpr unsigned char kDeadByte = 0xDD;
 constexpr size_t kFillBytes = 1024;
-constexpr bool kMarksDeadBlocks = RT_CHECKS != 0 || kAddressSanitizer;
 
 // Not an address, so that LeakSanitizer does not take it for one.
 constexpr uintptr_t kTokenDisguise = 0xA5A5000000000000u;
@@ -201,7 +197,9 @@ bool HeapBundle::VisitCollectablePages(PageVisitor visitor, void* argument) {
 
 void HeapBundle::CheckInvariants() { rt_mi_set_check(heaps_); }
 
-void* HeapAllocate(HeapBundle* bundle, HeapKind kind, size_t bytes) {
+namespace internal {
+
+void* HeapAllocateMarked(HeapBundle* bundle, HeapKind kind, size_t bytes) {
   RT_DCHECK(bundle->owner_id_ == CurrentThreadId(), "I1",
             "thread state %llu allocates from the bundle of %llu",
             static_cast<unsigned long long>(CurrentThreadId()),
@@ -220,7 +218,7 @@ void* HeapAllocate(HeapBundle* bundle, HeapKind kind, size_t bytes) {
   return block;
 }
 
-void HeapFree(void* block) {
+void HeapFreeMarked(void* block) {
   if (block == nullptr) return;
   if constexpr (kMarksDeadBlocks) {
     const size_t block_bytes = rt_mi_block_bytes(block);
@@ -241,18 +239,18 @@ void HeapFree(void* block) {
   rt_mi_free(block);
 }
 
+}  // namespace internal
+
 size_t HeapBlockBytes(const void* block) { return rt_mi_block_bytes(block); }
 
 HeapKind HeapBlockKind(const void* block) { return static_cast<HeapKind>(rt_mi_block_kind(block)); }
 
-void HeapNoteNewLife(void* block) {
-  if constexpr (kAddressSanitizer) {
-    LeakToken* const token = LoadToken(block);
-    if (token == nullptr) return;
-    LeakTokenList* const list = LeakTokenList::ListOf(token);
-    LeakTokenList::Remove(token);
-    StoreToken(block, list->Add());
-  }
+void HeapNoteNewLifeMarked(void* block) {
+  LeakToken* const token = LoadToken(block);
+  if (token == nullptr) return;
+  LeakTokenList* const list = LeakTokenList::ListOf(token);
+  LeakTokenList::Remove(token);
+  StoreToken(block, list->Add());
 }
 
 }  // namespace rt

@@ -26,7 +26,10 @@
 
 #include "runtime/alloc/heap_kind.h"
 #include "runtime/alloc/leak_token.h"
+#include "runtime/alloc/mimalloc_glue.h"
 #include "runtime/alloc/page_hold.h"
+#include "runtime/base/config.h"
+#include "runtime/base/sanitizer.h"
 
 namespace rt {
 
@@ -50,6 +53,11 @@ struct HeapBundleUsage {
   HeapUsage total() const;
   HeapBundleUsage& operator+=(const HeapBundleUsage& other);
 };
+
+class HeapBundle;
+namespace internal {
+void* HeapAllocateMarked(HeapBundle* bundle, HeapKind kind, size_t bytes);
+}  // namespace internal
 
 class HeapBundle {
  public:
@@ -111,6 +119,7 @@ class HeapBundle {
   friend class BundlePool;
   friend struct HeapBundleHooks;
   friend void* HeapAllocate(HeapBundle* bundle, HeapKind kind, size_t bytes);
+  friend void* internal::HeapAllocateMarked(HeapBundle* bundle, HeapKind kind, size_t bytes);
 
   explicit HeapBundle(const PageHold& page_hold) : page_hold_(page_hold) {}
   ~HeapBundle() = default;
@@ -125,13 +134,40 @@ class HeapBundle {
   LeakTokenList leak_tokens_;
 };
 
+namespace internal {
+
+// 16: two words, so that every block is aligned for any fundamental type.
+inline constexpr size_t kSmallestBlockBytes = 16;
+
+// Whether what happens to dead memory is watched.
+inline constexpr bool kMarksDeadBlocks = RT_CHECKS != 0 || kAddressSanitizer;
+
+// What HeapAllocate() and HeapFree() do where it is.
+[[nodiscard]] void* HeapAllocateMarked(HeapBundle* bundle, HeapKind kind, size_t bytes);
+void HeapFreeMarked(void* block);
+
+}  // namespace internal
+
 // Returns a block of at least `bytes` bytes, 16-byte aligned, or null when out
 // of memory. The owner only. The content is undefined. `bytes` 0 is as 1.
-[[nodiscard]] void* HeapAllocate(HeapBundle* bundle, HeapKind kind, size_t bytes);
+[[nodiscard]] inline void* HeapAllocate(HeapBundle* bundle, HeapKind kind, size_t bytes) {
+  if constexpr (internal::kMarksDeadBlocks) {
+    return internal::HeapAllocateMarked(bundle, kind, bytes);
+  } else {
+    if (bytes < internal::kSmallestBlockBytes) bytes = internal::kSmallestBlockBytes;
+    return rt_mi_allocate(bundle->heaps_, static_cast<int>(kind), bytes);
+  }
+}
 
 // Frees a block to the heap it came from, whoever owns that now. Null is
 // ignored. Any attached thread. The header probe bytes but the first word stay.
-void HeapFree(void* block);
+inline void HeapFree(void* block) {
+  if constexpr (internal::kMarksDeadBlocks) {
+    internal::HeapFreeMarked(block);
+  } else {
+    rt_mi_free(block);  // Ignores null.
+  }
+}
 
 // Returns the size class of a live block, in bytes. Only the bytes that were
 // asked for may be used.
@@ -142,7 +178,10 @@ HeapKind HeapBlockKind(const void* block);
 
 // Says that a live block begins a new life here, without having been freed: a
 // LeakSanitizer report then names the caller. Nothing in other flavors.
-void HeapNoteNewLife(void* block);
+void HeapNoteNewLifeMarked(void* block);
+inline void HeapNoteNewLife(void* block) {
+  if constexpr (kAddressSanitizer) HeapNoteNewLifeMarked(block);
+}
 
 }  // namespace rt
 

@@ -10,6 +10,7 @@
 #define RUNTIME_BASE_FAULT_POINT_H_
 
 #include "runtime/base/atomic.h"
+#include "runtime/base/config.h"
 
 namespace rt {
 
@@ -29,7 +30,9 @@ inline FaultHook SetFaultHook(FaultHook hook) {
 
 // Returns true when a hook wants the caller to fail here. `name` is a literal,
 // "folder.what", unique in the runtime.
-[[nodiscard]] inline bool FaultPoint(const char* name) {
+// Never does where RT_CHECKS are off.
+[[nodiscard]] inline bool FaultPoint([[maybe_unused]] const char* name) {
+  if constexpr (RT_CHECKS == 0) return false;
   // relaxed: nearly always null, and then nothing follows from it.
   if (internal::fault_hook.load(std::memory_order_relaxed) == nullptr) {
     return false;

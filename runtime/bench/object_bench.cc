@@ -41,6 +41,21 @@ void OwnedPair(benchmark::State& state) {
 }
 BENCHMARK(OwnedPair)->Name("owned_pair");
 
+// Each thread its own objects, counters and heaps: slower together means that
+// thread states share cache lines.
+void OwnedPairBesideOthers(benchmark::State& state) {
+  ScopedThreadState thread(SharedBenchInterpreter());
+  if (!thread) abort();
+  std::vector<Object*> objects;
+  for (size_t i = 0; i < kBenchObjectCount; ++i) {
+    objects.push_back(AsObject(NumberNew(*thread, 1)));
+  }
+  TouchPairs(state, *thread, objects);
+  for (Object* object : objects) Decref(*thread, object);
+}
+BENCHMARK(OwnedPairBesideOthers)->Name("owned_pair_1_thread");
+BENCHMARK(OwnedPairBesideOthers)->Name("owned_pair_2_threads")->Threads(2);
+
 // Objects of a thread state that is detached, with a foreign reference held.
 void ForeignPair(benchmark::State& state) {
   BenchRuntime bench;

@@ -13,7 +13,7 @@ void rt_urcu_quiescent_states(size_t count) {
   for (size_t i = 0; i < count; i++) rcu_quiescent_state();
 }
 
-/* 32: as often as our own benchmark passes a checkpoint. */
+/* 32: as often as our own benchmark passes a safe point. */
 enum { kOperationsPerPoll = 32 };
 
 static ck_epoch_t rt_epoch;

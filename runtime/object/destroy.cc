@@ -2,6 +2,7 @@
 
 #include "runtime/alloc/heap_bundle.h"
 #include "runtime/base/check.h"
+#include "runtime/object/new_reference.h"
 #include "runtime/object/object.h"
 #include "runtime/object/reference_count.h"
 #include "runtime/object/tracking.h"
@@ -10,21 +11,12 @@
 namespace rt {
 namespace {
 
-void CheckDead([[maybe_unused]] const Object* object) {
-#if RT_CHECKS
-  // relaxed: a dead object's counts change no more.
-  const int64_t shared = object->shared.load(std::memory_order_relaxed);
-  RT_CHECK(object->local.load(std::memory_order_relaxed) == 0 &&
-               (shared == kSharedInitial || shared == kSharedMerged),
-           "TC-1", "destroying a live object (shared %lld)", static_cast<long long>(shared));
-#endif
-}
-
 // Runs the destructor of `object`, one level deeper.
 void DestroyNow(ObjectThread& thread, Object* object) {
   CheckDead(object);
   ++thread.destroy_depth;
-  TypeOf(object)->destroy(thread, object);
+  RT_DCHECK(TypeOf(object) != nullptr, "T-1", "an object without type");
+  object->type->destroy(thread, object);
   --thread.destroy_depth;
 }
 
@@ -73,15 +65,6 @@ void PushTrashcan(ObjectThread& thread, Object* object) {
 
 void DrainTrashcan(ObjectThread& thread) {
   while (thread.trashcan != nullptr) DestroyNow(thread, PopTrashcan(thread));
-}
-
-void MarkDead(Object* object) {
-  CheckDead(object);
-  // relaxed: see CheckAlive().
-  object->stat_index.store(kDeadStatIndex, std::memory_order_relaxed);
-#if RT_CHECKS
-  object->type = reinterpret_cast<TypeObject*>(kDeadTypeWord);
-#endif
 }
 
 void ReleaseObjectMemory(Object* object) {

@@ -18,11 +18,11 @@
 
 #include <cstdint>
 
+#include "runtime/base/check.h"
+#include "runtime/object/object.h"
 #include "runtime/object/object_thread.h"
 
 namespace rt {
-
-struct Object;
 
 // 32: nested destructors need about 5 KiB of stack, finalizers aside.
 inline constexpr uint32_t kDestroyDepthLimit = 32;
@@ -56,6 +56,26 @@ void DisableObjectFreelists(ObjectThread& victim);
 
 // Counts the objects that wait on the freelists of `thread`.
 [[nodiscard]] int64_t FreelistObjectCount(const ObjectThread& thread);
+
+// Checks that nobody can have a reference to `object` any more.
+inline void CheckDead([[maybe_unused]] const Object* object) {
+#if RT_CHECKS
+  // relaxed: a dead object's counts change no more.
+  const int64_t shared = object->shared.load(std::memory_order_relaxed);
+  RT_CHECK(object->local.load(std::memory_order_relaxed) == 0 &&
+               (shared == kSharedInitial || shared == kSharedMerged),
+           "TC-1", "destroying a live object (shared %lld)", static_cast<long long>(shared));
+#endif
+}
+
+inline void MarkDead(Object* object) {
+  CheckDead(object);
+  // relaxed: see CheckAlive().
+  object->stat_index.store(kDeadStatIndex, std::memory_order_relaxed);
+#if RT_CHECKS
+  object->type = reinterpret_cast<TypeObject*>(kDeadTypeWord);
+#endif
+}
 
 }  // namespace rt
 

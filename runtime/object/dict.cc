@@ -50,7 +50,7 @@ size_t TableBytes(uint64_t slot_count) {
 
 DictTable* NewTable(ObjectThread& thread, uint64_t slot_count) {
   auto* table = static_cast<DictTable*>(
-      HeapAllocate(thread.heaps, HeapKind::kMemory, TableBytes(slot_count)));
+      AllocateBlock(thread, HeapKind::kMemory, TableBytes(slot_count)));
   if (table == nullptr) return nullptr;
   table->mask = slot_count - 1;
   table->filled = 0;

@@ -3,6 +3,7 @@
 #include "runtime/alloc/heap_bundle.h"
 #include "runtime/base/check.h"
 #include "runtime/object/destroy.h"
+#include "runtime/object/new_reference.h"
 #include "runtime/object/per_thread_count.h"
 #include "runtime/object/reference_count.h"
 #include "runtime/object/tracking.h"
@@ -32,8 +33,8 @@ bool ClaimFinalizer(const TypeObject* type, Object* object) {
 }
 
 Instance* InstanceNew(ObjectThread& thread, TypeObject* type) {
-  RT_CHECK(TypeOf(&type->header)->kind == TypeKind::kType && type->kind == TypeKind::kInstance,
-           "INV-KIND", "not a heap type");
+  RT_DCHECK(TypeOf(&type->header)->kind == TypeKind::kType, "INV-KIND", "not a type");
+  RT_CHECK(type->kind == TypeKind::kInstance, "INV-KIND", "not a heap type");
   const size_t bytes = sizeof(Instance) + type->slot_count * sizeof(Atomic<Object*>);
   auto* instance =
       reinterpret_cast<Instance*>(AllocateCollectable(thread, bytes, type->prefix_bytes));
@@ -44,8 +45,8 @@ Instance* InstanceNew(ObjectThread& thread, TypeObject* type) {
   }
   // The reference that the traverse function tells of comes first.
   IncrefType(thread, type);
-  NewReference(thread, &instance->header, type);
-  thread.counters->Add(Counter::kInstancesCreated);
+  NewReferenceInline(thread, &instance->header, type);
+  thread.counters->AddHot(Counter::kInstancesCreated);
   return instance;
 }
 
@@ -88,7 +89,7 @@ bool IsInstance(const Object* object) { return TypeOf(object)->kind == TypeKind:
 
 void DestroyInstance(ObjectThread& thread, Object* object) {
   auto* instance = reinterpret_cast<Instance*>(object);
-  TypeObject* type = TypeOf(object);
+  TypeObject* const type = object->type;  // Looked at by Destroy().
   if (ClaimFinalizer(type, object)) {
     ResurrectStart(thread, object);
     thread.counters->Add(Counter::kFinalizersRun);
@@ -103,7 +104,7 @@ void DestroyInstance(ObjectThread& thread, Object* object) {
     // relaxed: the last reference is gone, so nobody reads or writes slots.
     DecrefIfNotNull(thread, instance->slots[i].load(std::memory_order_relaxed));
   }
-  thread.counters->Add(Counter::kInstancesDestroyed);
+  thread.counters->AddHot(Counter::kInstancesDestroyed);
   ReleaseObjectMemory(object);
   DecrefType(thread, type);
 }

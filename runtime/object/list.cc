@@ -3,6 +3,7 @@
 #include "runtime/alloc/heap_bundle.h"
 #include "runtime/base/check.h"
 #include "runtime/object/destroy.h"
+#include "runtime/object/new_reference.h"
 #include "runtime/object/object_space.h"
 #include "runtime/object/reference_count.h"
 #include "runtime/object/tracking.h"
@@ -27,7 +28,7 @@ size_t ArrayBytes(int64_t capacity) {
 ListArray* NewArray(ObjectThread& thread, int64_t capacity) {
   if (capacity > kLargestCapacity) return nullptr;
   auto* array =
-      static_cast<ListArray*>(HeapAllocate(thread.heaps, HeapKind::kMemory, ArrayBytes(capacity)));
+      static_cast<ListArray*>(AllocateBlock(thread, HeapKind::kMemory, ArrayBytes(capacity)));
   if (array == nullptr) return nullptr;
   array->capacity = capacity;
   for (int64_t i = 0; i < capacity; ++i) {
@@ -112,7 +113,7 @@ List* ListNew(ObjectThread& thread, int64_t capacity) {
   if (list != nullptr) {
     RT_DCHECK(reinterpret_cast<uintptr_t>(list->header.type) == kDeadTypeWord, "FL-2",
               "a list on the freelist was written to");
-    thread.counters->Add(Counter::kFreelistHits);
+    thread.counters->AddHot(Counter::kFreelistHits);
   } else {
     list = reinterpret_cast<List*>(AllocateCollectable(thread, sizeof(List), /*prefix_bytes=*/0));
     thread.counters->Add(Counter::kFreelistMisses);
@@ -122,8 +123,8 @@ List* ListNew(ObjectThread& thread, int64_t capacity) {
   // with the list.
   list->size.store(0, std::memory_order_relaxed);
   list->array.store(nullptr, std::memory_order_relaxed);
-  NewReference(thread, &list->header, &thread.space->types.list_type);
-  thread.counters->Add(Counter::kListsCreated);
+  NewReferenceInline(thread, &list->header, &thread.space->types.list_type);
+  thread.counters->AddHot(Counter::kListsCreated);
   if (capacity == 0) return list;
   ListArray* array = NewArray(thread, capacity);
   if (array == nullptr) {
@@ -275,10 +276,10 @@ void DestroyList(ObjectThread& thread, Object* object) {
   // What the next life finds, and FL-2.
   list->size.store(0, std::memory_order_relaxed);
   list->array.store(nullptr, std::memory_order_relaxed);
-  thread.counters->Add(Counter::kListsDestroyed);
+  thread.counters->AddHot(Counter::kListsDestroyed);
   MarkDead(object);
   if (thread.list_freelist.Push(object)) {
-    thread.counters->Add(Counter::kFreelistPushes);
+    thread.counters->AddHot(Counter::kFreelistPushes);
     return;
   }
   thread.counters->Add(Counter::kFreelistOverflows);

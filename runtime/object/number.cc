@@ -11,22 +11,16 @@ namespace rt {
 
 static_assert(sizeof(Number) == kNumberBytes);
 
-Number* NumberNew(ObjectThread& thread, int64_t value) {
-  auto* number = static_cast<Number*>(thread.number_freelist.Pop());
-  if (number != nullptr) {
-    RT_DCHECK(reinterpret_cast<uintptr_t>(number->header.type) == kDeadTypeWord, "FL-2",
-              "a number on the freelist was written to");
-    thread.counters->Add(Counter::kFreelistHits);
-  } else {
-    number = static_cast<Number*>(HeapAllocate(thread.heaps, HeapKind::kObject, sizeof(Number)));
-    thread.counters->Add(Counter::kFreelistMisses);
-    if (number == nullptr) return nullptr;
-  }
-  number->value = value;
-  NewReference(thread, &number->header, &thread.space->types.number_type);
-  thread.counters->Add(Counter::kNumbersCreated);
-  return number;
+namespace internal {
+
+Number* NumberNewFromHeap(ObjectThread& thread, int64_t value) {
+  auto* const number =
+      static_cast<Number*>(AllocateBlock(thread, HeapKind::kObject, sizeof(Number)));
+  thread.counters->Add(Counter::kFreelistMisses);
+  return number == nullptr ? nullptr : NumberBegin(thread, number, value);
 }
+
+}  // namespace internal
 
 int64_t NumberValue(const Object* object) {
   RT_CHECK(IsNumber(object), "INV-KIND", "not a number");
@@ -36,10 +30,10 @@ int64_t NumberValue(const Object* object) {
 bool IsNumber(const Object* object) { return TypeOf(object)->kind == TypeKind::kNumber; }
 
 void DestroyNumber(ObjectThread& thread, Object* object) {
-  thread.counters->Add(Counter::kNumbersDestroyed);
+  thread.counters->AddHot(Counter::kNumbersDestroyed);
   MarkDead(object);
-  if (thread.number_freelist.Push(object)) {
-    thread.counters->Add(Counter::kFreelistPushes);
+  if (thread.number_freelist.Push(object)) [[likely]] {
+    thread.counters->AddHot(Counter::kFreelistPushes);
     return;
   }
   thread.counters->Add(Counter::kFreelistOverflows);

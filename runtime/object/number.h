@@ -9,7 +9,10 @@
 
 #include <cstdint>
 
+#include "runtime/base/check.h"
+#include "runtime/object/new_reference.h"
 #include "runtime/object/object.h"
+#include "runtime/object/object_space.h"
 #include "runtime/object/object_thread.h"
 
 namespace rt {
@@ -20,7 +23,7 @@ struct Number {
 };
 
 // Returns a new reference, or null when out of memory.
-[[nodiscard]] Number* NumberNew(ObjectThread& thread, int64_t value);
+[[nodiscard]] inline Number* NumberNew(ObjectThread& thread, int64_t value);
 
 // Dies if `object` is not a live number ("INV-ALIVE").
 [[nodiscard]] int64_t NumberValue(const Object* object);
@@ -31,6 +34,32 @@ struct Number {
 void DestroyNumber(ObjectThread& thread, Object* object);
 
 inline Object* AsObject(Number* number) { return &number->header; }
+
+namespace internal {
+
+// NumberNew() without the freelist.
+[[nodiscard, gnu::noinline]] Number* NumberNewFromHeap(ObjectThread& thread, int64_t value);
+
+// Makes `number`, a block, a number.
+inline Number* NumberBegin(ObjectThread& thread, Number* number, int64_t value) {
+  number->value = value;
+  NewReferenceInline(thread, &number->header, &thread.space->types.number_type);
+  thread.counters->AddHot(Counter::kNumbersCreated);
+  return number;
+}
+
+}  // namespace internal
+
+inline Number* NumberNew(ObjectThread& thread, int64_t value) {
+  auto* const number = static_cast<Number*>(thread.number_freelist.Pop());
+  if (number == nullptr) [[unlikely]] {
+    return internal::NumberNewFromHeap(thread, value);
+  }
+  RT_DCHECK(reinterpret_cast<uintptr_t>(number->header.type) == kDeadTypeWord, "FL-2",
+            "a number on the freelist was written to");
+  thread.counters->AddHot(Counter::kFreelistHits);
+  return internal::NumberBegin(thread, number, value);
+}
 
 }  // namespace rt
 

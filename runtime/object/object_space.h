@@ -15,6 +15,7 @@
 
 #include "runtime/alloc/bundle_pool.h"
 #include "runtime/alloc/delayed_free.h"
+#include "runtime/alloc/page_hold.h"
 #include "runtime/object/merge_queue.h"
 #include "runtime/object/per_thread_count.h"
 #include "runtime/object/tracking.h"
@@ -40,6 +41,8 @@ struct ObjectSpaceHooks {
   // Not exact while threads run. No runtime mutex is held.
   int64_t (*reference_total)(void* context, size_t stat_index) = nullptr;
   void* context = nullptr;  // For the hooks; state/'s interpreter.
+  // Of the bundles that thread states get when they first allocate.
+  PageHold page_hold;
 };
 
 struct ObjectSpace {

@@ -8,7 +8,7 @@
 // Invariants.  OT-1: owner_id is `id` exactly while the thread state is in the
 // merge table, kNobodyId before and after: what it makes outside of that time
 // has no owner, and it is not the owner of anything. `space` and `counters` are
-// valid for life, `heaps` while the thread state is bound.
+// valid for life, `heaps` from the first block that is allocated until parked.
 // Thread safety.  Belongs to the attached thread, except `eval_breaker` and
 // `merge_queue`, whose comments say more. A thread that clears a foreign
 // thread state passes itself as the caller and the foreign one as the victim.
@@ -78,7 +78,8 @@ struct alignas(kCacheLineBytes) ObjectThread {
   ThreadId owner_id = kNobodyId;
   // Event counters and per-type reference totals, written by this thread only.
   CounterBlock* counters = nullptr;
-  // The four heaps. Null until bound and after they were parked.
+  // The four heaps. Null until AllocateBlock() needs them and after they were
+  // parked.
   HeapBundle* heaps = nullptr;
   // Identity of the thread state, from NextThreadStateId(). Constant.
   ThreadId id = kNobodyId;
@@ -101,6 +102,8 @@ struct alignas(kCacheLineBytes) ObjectThread {
   uint32_t destroy_depth = 0;
   Object* trashcan = nullptr;
 
+  // While set, AllocateBlock() may get heaps. Cleared with the thread state.
+  bool may_adopt_heaps = false;
   // Blocks that lock-free readers may still look at.
   DelayedFreeQueue delayed_free;
   // This thread's slot in the interpreter's QSBR.
@@ -112,8 +115,17 @@ struct alignas(kCacheLineBytes) ObjectThread {
   MergeQueueThread merge_queue;
 };
 
-// HeapAllocate() from the heaps of `thread`, which is attached here.
+// Gives `thread`, attached here, the heaps it does not have yet: a parked bundle
+// or a new one. Returns false when out of memory, or when the thread state has
+// been cleared. Takes the bundle pool's mutex.
+[[nodiscard, gnu::noinline, gnu::cold]] bool AdoptHeaps(ObjectThread& thread);
+
+// HeapAllocate() from the heaps of `thread`, which is attached here. A thread
+// state that allocates nothing has no heaps: they are fifteen times its size.
 [[nodiscard]] inline void* AllocateBlock(ObjectThread& thread, HeapKind kind, size_t bytes) {
+  if (thread.heaps == nullptr) [[unlikely]] {
+    if (!AdoptHeaps(thread)) return nullptr;
+  }
   return HeapAllocate(thread.heaps, kind, bytes);
 }
 

@@ -3,6 +3,8 @@
 #include "runtime/base/check.h"
 #include "runtime/object/destroy.h"
 #include "runtime/object/merge_queue.h"
+#include "runtime/object/new_reference.h"
+#include "runtime/object/number.h"
 #include "runtime/object/tracking.h"
 #include "runtime/object/type.h"
 
@@ -34,31 +36,7 @@ void ReportDeadObject(const Object* object) {
 }
 
 void NewReference(ObjectThread& thread, Object* object, TypeObject* type) {
-  // A reader may be probing the memory this very moment, because it found the
-  // last object that lived here: so every header word it looks at is written
-  // atomically, and `shared` (0 or merged and 0 before) is written last.
-  object->type = type;
-  new (&object->mutex) Mutex();
-  // relaxed: a prober looks at these only after it took a reference.
-  object->flags.store(0, std::memory_order_relaxed);
-  object->stat_index.store(type->stat_index, std::memory_order_relaxed);
-  if (thread.owner_id != kNobodyId) [[likely]] {
-    // relaxed: probers fail on shared == 0 whatever they see in these.
-    object->local.store(1, std::memory_order_relaxed);
-    object->owner.store(thread.owner_id, std::memory_order_relaxed);
-    object->shared.store(kSharedInitial, std::memory_order_relaxed);
-  } else {
-    // Outside of the merge table (OT-1): born merged.
-    object->local.store(0, std::memory_order_relaxed);
-    object->owner.store(kNoOwner, std::memory_order_relaxed);
-    // (B12) release store, synchronizes with the acquire (B5) in
-    //       TryIncrefShared(): who succeeds now sees the new stat_index.
-    object->shared.store(kSharedOne | kSharedMerged, std::memory_order_release);
-  }
-  internal::Account(thread, object, 1);
-  // Whole: the makers fill in the rest before they call us.
-  object->gc_bits = type->birth_gc_bits;
-  if (type->birth_gc_bits != 0) CountTracked(thread, 1);
+  NewReferenceInline(thread, object, type);
 }
 
 void SetMaybeWeakref(Object* object) {
@@ -188,7 +166,7 @@ void IncrefSlow(ObjectThread& thread, Object* object) {
   if (object->owner.load(std::memory_order_relaxed) == thread.owner_id) {
     // One more would mean immortal: move all but one into the shared count. The
     // true count is never too small in between.
-    const int64_t moved = int64_t{kImmortalLocal} - 2;
+    const int64_t moved = int64_t{object->local.load(std::memory_order_relaxed)} - 1;
     object->shared.fetch_add(moved * kSharedOne, std::memory_order_relaxed);
     object->local.store(1 + 1, std::memory_order_relaxed);
   } else {
@@ -204,7 +182,12 @@ void MergeZeroLocal(ObjectThread& thread, Object* object) {
   int64_t shared = object->shared.load(std::memory_order_acquire);
   if (shared == kSharedInitial) {
     // Nobody else can take a reference: no need to merge. `owner` stays.
-    Destroy(thread, object);
+    if (object->type->kind == TypeKind::kNumber) {
+      // Refers to nothing, so neither depth nor trashcan matter.
+      DestroyNumber(thread, object);
+    } else {
+      Destroy(thread, object);
+    }
     return;
   }
   // Before the exchange, as in ExplicitMerge(). relaxed: published by (B2).

@@ -62,17 +62,20 @@ inline void Incref(ObjectThread& thread, Object* object) {
   // relaxed: only the owner's own writes matter to it; others look for
   // kImmortalLocal, which is sticky.
   const uint32_t local = object->local.load(std::memory_order_relaxed);
-  if (local >= kImmortalLocal - 1) [[unlikely]] {
-    if (local != kImmortalLocal) internal::IncrefSlow(thread, object);
-    return;
-  }
-  // relaxed: equal only if we wrote it ourselves.
+  // relaxed: equal only if we wrote it ourselves. An immortal object has no owner.
   if (object->owner.load(std::memory_order_relaxed) == thread.owner_id) [[likely]] {
+    const uint32_t sum = local + 1;
+    // By its sign: the addition has told it already.
+    if (static_cast<int32_t>(sum) < 0) [[unlikely]] {
+      internal::IncrefSlow(thread, object);
+      return;
+    }
     // relaxed: only the owner writes, INV-B-4.
-    object->local.store(local + 1, std::memory_order_relaxed);
+    object->local.store(sum, std::memory_order_relaxed);
     internal::Account(thread, object, 1);
     return;
   }
+  if (local == kImmortalLocal) return;
   // relaxed: the caller's reference keeps the object alive; taking another
   // orders nothing.
   [[maybe_unused]] const int64_t before =
@@ -88,18 +91,18 @@ inline void Decref(ObjectThread& thread, Object* object) {
   CheckAlive(object);
   // relaxed: as in Incref().
   const uint32_t local = object->local.load(std::memory_order_relaxed);
-  if (local == kImmortalLocal) [[unlikely]]
-    return;
-  // relaxed: equal only if we wrote it ourselves.
+  // relaxed: equal only if we wrote it ourselves. An immortal object has no owner.
   if (object->owner.load(std::memory_order_relaxed) == thread.owner_id) [[likely]] {
     RT_DCHECK(local != 0, "INV-B-1", "dropping a reference that is not there");
     internal::Account(thread, object, -1);
+    const uint32_t rest = local - 1;
     // relaxed: only the owner writes, INV-B-4.
-    object->local.store(local - 1, std::memory_order_relaxed);
-    if (local == 1) [[unlikely]]
+    object->local.store(rest, std::memory_order_relaxed);
+    if (rest == 0) [[unlikely]]
       internal::MergeZeroLocal(thread, object);
     return;
   }
+  if (local == kImmortalLocal) return;
   internal::DecrefShared(thread, object);
 }
 

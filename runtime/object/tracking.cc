@@ -51,20 +51,4 @@ void Track(ObjectThread& thread, Object* object) {
   CountTracked(thread, 1);
 }
 
-Object* AllocateCollectable(ObjectThread& thread, size_t object_bytes, size_t prefix_bytes) {
-  RT_DCHECK(prefix_bytes == 0 || prefix_bytes == kObjectPrefixBytes, "INV-GC-2",
-            "a prefix of %zu bytes", prefix_bytes);
-  const HeapKind kind = prefix_bytes == 0 ? HeapKind::kCollectable : HeapKind::kCollectablePrefix;
-  void* const block = HeapAllocate(thread.heaps, kind, prefix_bytes + object_bytes);
-  if (block == nullptr) return nullptr;
-  if (prefix_bytes != 0) memset(block, 0, prefix_bytes);
-  Object* const object = ObjectInBlock(kind, block);
-  object->gc_bits = 0;
-  return object;
-}
-
-void* BlockOf(Object* object) {
-  return reinterpret_cast<char*>(object) - object->type->prefix_bytes;
-}
-
 }  // namespace rt

@@ -24,6 +24,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "runtime/base/atomic.h"
 #include "runtime/base/check.h"
@@ -77,19 +78,26 @@ inline void Untrack(ObjectThread& thread, Object* object) {
   CountTracked(thread, -1);
 }
 
-// Allocates the block of an object of a collectable kind, with `prefix_bytes`
-// before it, cleared. Null when out of memory. Until NewReference() a heap walk
-// takes the block for what it is: no object yet.
-[[nodiscard]] Object* AllocateCollectable(ObjectThread& thread, size_t object_bytes,
-                                          size_t prefix_bytes);
-
-// The block that `object`, not yet marked dead, lives in.
-[[nodiscard]] void* BlockOf(Object* object);
-
 // The object in a block of a collectable heap.
 inline Object* ObjectInBlock(HeapKind kind, void* block) {
   const size_t prefix_bytes = kind == HeapKind::kCollectablePrefix ? kObjectPrefixBytes : 0;
   return reinterpret_cast<Object*>(static_cast<char*>(block) + prefix_bytes);
+}
+
+// Allocates the block of an object of a collectable kind, with `prefix_bytes`
+// before it, cleared. Null when out of memory. Until NewReference() a heap walk
+// takes the block for what it is: no object yet.
+[[nodiscard]] inline Object* AllocateCollectable(ObjectThread& thread, size_t object_bytes,
+                                                 size_t prefix_bytes) {
+  RT_DCHECK(prefix_bytes == 0 || prefix_bytes == kObjectPrefixBytes, "INV-GC-2",
+            "a prefix of %zu bytes", prefix_bytes);
+  const HeapKind kind = prefix_bytes == 0 ? HeapKind::kCollectable : HeapKind::kCollectablePrefix;
+  void* const block = AllocateBlock(thread, kind, prefix_bytes + object_bytes);
+  if (block == nullptr) return nullptr;
+  if (prefix_bytes != 0) memset(block, 0, prefix_bytes);
+  Object* const object = ObjectInBlock(kind, block);
+  object->gc_bits = 0;
+  return object;
 }
 
 }  // namespace rt

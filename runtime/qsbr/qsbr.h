@@ -43,6 +43,7 @@
 #include "runtime/base/atomic.h"
 #include "runtime/base/cache_line.h"
 #include "runtime/base/check.h"
+#include "runtime/base/schedule_point.h"
 #include "runtime/qsbr/qsbr_slot.h"
 #include "runtime/sync/mutex.h"
 
@@ -163,6 +164,23 @@ inline void QsbrShared::QuiescentState(QsbrSlot& slot) {
   // (Q5) release store, synchronizes with the acquire load (Q6) in Scan():
   //      our reads of shared memory come before the scanner's free.
   slot.sequence.store(seen, std::memory_order_release);
+}
+
+inline void QsbrShared::Attach(QsbrSlot& slot) {
+  RT_DCHECK(slot.shared == this, "QSBR-I4", "attach through a foreign slot");
+  // (Q8) acquire load, synchronizes with the advance (Q10) and through it with
+  //      the deferred goal (Q11): we see every unlink whose goal is up to `seen`.
+  QsbrSequence seen = write_sequence_.load(std::memory_order_acquire);
+  RT_SCHEDULE_POINT("qsbr.attach.sequence_read");
+  // (Q9) acq_rel exchange, synchronizes with the read-modify-write (Q7) in
+  //      Scan(), whichever is second: a scan that took us for detached comes
+  //      before all we read from here on, and with it the unlinks it covers.
+  const QsbrSequence before = slot.sequence.exchange(seen, std::memory_order_acq_rel);
+  RT_CHECK(before == kQsbrDetached, "QSBR-I4", "slot %p is attached twice",
+           static_cast<void*>(&slot));
+  // Between the load and the exchange nobody waited for us, and the sequences
+  // may have moved far. Catching up keeps I1, and spares others an old sequence.
+  QuiescentState(slot);
 }
 
 }  // namespace rt

@@ -145,7 +145,7 @@ void BecomeAttached(ThreadStateImpl& thread, AttachResult result) {
     MergeQueueEnter(thread);
     thread.bound = true;
   }
-  thread.counters->Add(Counter::kAttaches);
+  thread.counters->AddHot(Counter::kAttaches);
 }
 
 }  // namespace
@@ -194,7 +194,7 @@ void Detach(ThreadState& public_thread) {
 
 void DetachAnywhere(ThreadStateImpl& thread) {
   RT_CHECK(current_thread_state == &thread, "T2", "detach of a thread state that is not current");
-  thread.counters->Add(Counter::kDetaches);
+  thread.counters->AddHot(Counter::kDetaches);
   QsbrOf(thread).Detach(*thread.qsbr_slot);
   SetCurrentThreadState(nullptr);
   uint32_t word = kAttachedWord;

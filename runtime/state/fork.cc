@@ -27,21 +27,21 @@ RuntimeImpl& RuntimeOf(const ThreadStateImpl& thread) { return InterpreterOf(thr
 void LockInterpreter(InterpreterImpl& interpreter) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ObjectSpaceBeforeFork(interpreter.space);
   interpreter.space.qsbr.BeforeFork();
-  interpreter.space.bundle_pool.BeforeFork();
   interpreter.space.delayed_free.BeforeFork();
+  interpreter.space.bundle_pool.BeforeFork();
 }
 
 void UnlockInterpreter(InterpreterImpl& interpreter) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  interpreter.space.delayed_free.AfterForkParent();
   interpreter.space.bundle_pool.AfterForkParent();
+  interpreter.space.delayed_free.AfterForkParent();
   interpreter.space.qsbr.AfterForkParent();
   ObjectSpaceAfterForkParent(interpreter.space);
 }
 
 void RenewInterpreter(InterpreterImpl& interpreter,
                       QsbrSlot* survivor) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  interpreter.space.delayed_free.AfterForkChild();
   interpreter.space.bundle_pool.AfterForkChild();
+  interpreter.space.delayed_free.AfterForkChild();
   interpreter.space.qsbr.AfterForkChild(survivor);
   ObjectSpaceAfterForkChild(interpreter.space);
 }

@@ -95,6 +95,8 @@ ObjectSpaceHooks MakeObjectSpaceHooks(InterpreterImpl& interpreter) {
   hooks.return_owner = ReturnOwner;
   hooks.reference_total = ReferenceTotalOf;
   hooks.context = &interpreter;
+  // Its address and two functions: it need not be constructed yet.
+  hooks.page_hold = interpreter.page_hold.hold();
   return hooks;
 }
 

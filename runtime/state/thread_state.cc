@@ -24,7 +24,6 @@ namespace {
 
 // Gives back what a thread state that was never linked has, in reverse order.
 void DiscardThreadState(InterpreterImpl& interpreter, ThreadStateImpl* thread) {
-  if (thread->heaps != nullptr) interpreter.space.bundle_pool.Park(thread->heaps);
   if (thread->counter_slot != nullptr) {
     interpreter.runtime.counter_region.Release(thread->counter_slot);
   }
@@ -52,11 +51,7 @@ bool EquipThreadState(InterpreterImpl& interpreter, ThreadStateImpl& thread) {
                                                                    thread.id, interpreter.id);
   if (thread.counter_slot == nullptr) return false;
   thread.counters = &thread.counter_slot->block;
-  bool adopted = false;
-  if (FaultPoint("state.adopt_bundle")) return false;
-  thread.heaps = space.bundle_pool.Adopt(thread.id, interpreter.page_hold.hold(), &adopted);
-  if (thread.heaps == nullptr) return false;
-  thread.counters->Add(adopted ? Counter::kHeapBundlesAdopted : Counter::kHeapBundlesCreated);
+  thread.may_adopt_heaps = true;
   thread.delayed_free.Init(&space.delayed_free, static_cast<ObjectThread*>(&thread),
                            thread.counters);
   return true;
@@ -176,6 +171,7 @@ void ClearThreadState(ThreadState& public_caller, ThreadState& public_victim) {
   victim.delayed_free.HandOver();
   victim.clear_step = ClearStep::kDelayedFreeHandedOver;
   FlushTrackedCount(victim);
+  victim.may_adopt_heaps = false;
   if (victim.heaps != nullptr) {
     HeapBundle* const heaps = victim.heaps;
     victim.heaps = nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <barrier>
+#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
@@ -81,9 +82,27 @@ TEST_F(ThreadStateTest, EveryFailedStepOfCreationGivesBackWhatItTook) {
     // The stop of the snapshot checks slots, lists and bundles too.
     ExpectSameBalance(start, RestingBalance(*main));
   }
-  for (const char* point : {"state.reserve_slot", "state.acquire_counters", "state.adopt_bundle"}) {
+  for (const char* point : {"state.reserve_slot", "state.acquire_counters"}) {
     EXPECT_NE(std::find(found.begin(), found.end(), point), found.end()) << point;
   }
+}
+
+TEST_F(ThreadStateTest, HeapsComeWithTheFirstBlock) {
+  ThreadState* const thread = NewThreadState(interpreter_);
+  ASSERT_TRUE(Attach(*thread));
+  EXPECT_EQ(thread->heaps, nullptr);
+  SetFaultHook([](const char* name) { return std::strcmp(name, "object.adopt_heaps") == 0; });
+  EXPECT_EQ(AllocateBlock(*thread, HeapKind::kMemory, 64), nullptr);
+  SetFaultHook(nullptr);
+  EXPECT_EQ(thread->heaps, nullptr);
+  void* const block = AllocateBlock(*thread, HeapKind::kMemory, 64);
+  EXPECT_NE(block, nullptr);
+  EXPECT_EQ(thread->heaps->owner_id(), thread->id);
+  HeapFree(block);
+  ClearThreadState(*thread, *thread);
+  // A cleared one gets none again: nobody would park them.
+  EXPECT_EQ(AllocateBlock(*thread, HeapKind::kMemory, 64), nullptr);
+  DeleteThreadState(*thread, *thread);
 }
 
 TEST_F(ThreadStateTest, TwoInterpretersOnOneOsThread) {
