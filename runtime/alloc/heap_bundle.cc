@@ -3,6 +3,7 @@
 #include <cstring>
 #include <new>
 
+#include "runtime/alloc/immortal_block.h"
 #include "runtime/alloc/mimalloc_glue.h"
 #include "runtime/base/check.h"
 #include "runtime/base/config.h"
@@ -251,6 +252,13 @@ void HeapNoteNewLifeMarked(void* block) {
   LeakTokenList* const list = LeakTokenList::ListOf(token);
   LeakTokenList::Remove(token);
   StoreToken(block, list->Add());
+}
+
+void HeapNoteImmortalMarked(void* block) {
+  LeakToken* const token = LoadToken(block);
+  if (token == nullptr) return;
+  LeakTokenList::Remove(token);
+  StoreToken(block, nullptr);
 }
 
 }  // namespace rt

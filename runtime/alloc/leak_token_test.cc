@@ -142,7 +142,7 @@ TEST(LeakTokenTest, AReusedBlockIsReportedWhereItWasReused) {
     HeapBundle::Destroy(bundle);
   });
   EXPECT_TRUE(outcome.has_leak);
-  EXPECT_NE(outcome.report.find("Freelist::Pop"), std::string::npos) << outcome.report;
+  EXPECT_NE(outcome.report.find("ReuseThroughFreelistAndLose"), std::string::npos) << outcome.report;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "runtime/object/reference_count.h"
 
+#include "runtime/alloc/immortal_block.h"
 #include "runtime/base/check.h"
 #include "runtime/object/destroy.h"
 #include "runtime/object/merge_queue.h"
@@ -129,6 +130,8 @@ bool MakeImmortal(ObjectThread& thread, Object* object) {
   // relaxed: sticky; we are the owner, INV-B-4, and give the ownership up.
   object->local.store(kImmortalLocal, std::memory_order_relaxed);
   object->owner.store(kNoOwner, std::memory_order_relaxed);
+  // It may go with its heap; that is no leak.
+  HeapNoteImmortal(reinterpret_cast<char*>(object) - TypeOf(object)->prefix_bytes);
   return true;
 }
 
