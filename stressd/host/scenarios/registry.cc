@@ -24,6 +24,7 @@ namespace stressd::host {
   SCENARIO(ForkStorm)               \
   SCENARIO(FreelistChurn)           \
   SCENARIO(HeapAbandon)             \
+  SCENARIO(InterpreterChurn)        \
   SCENARIO(QsbrStall)               \
   SCENARIO(ReferenceTotals)         \
   SCENARIO(StateChurn)              \
