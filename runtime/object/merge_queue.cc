@@ -57,6 +57,7 @@ int64_t MergeInStoppedWorld(ObjectThread& thread, Object* object) {
   const ObjectSpaceHooks& hooks = thread.space->hooks;
   hooks.stop_the_world(thread);
   const int64_t count = ExplicitMerge(thread, object, -1);
+  thread.counters->Add(Counter::kObjectsMergedForeign);
   hooks.start_the_world(thread);
   return count;
 }

@@ -123,10 +123,14 @@ struct alignas(kCacheLineBytes) ObjectThread {
 // HeapAllocate() from the heaps of `thread`, which is attached here. A thread
 // state that allocates nothing has no heaps: they are fifteen times its size.
 [[nodiscard]] inline void* AllocateBlock(ObjectThread& thread, HeapKind kind, size_t bytes) {
-  if (thread.heaps == nullptr) [[unlikely]] {
-    if (!AdoptHeaps(thread)) return nullptr;
+  void* block = nullptr;
+  if (thread.heaps != nullptr || AdoptHeaps(thread)) [[likely]] {
+    block = HeapAllocate(thread.heaps, kind, bytes);
   }
-  return HeapAllocate(thread.heaps, kind, bytes);
+  if (block == nullptr) [[unlikely]] {
+    thread.counters->Add(Counter::kAllocationFailures);
+  }
+  return block;
 }
 
 }  // namespace rt

@@ -1,6 +1,8 @@
 #include "runtime/state/interpreter.h"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <memory>
 #include <new>
 
@@ -47,6 +49,14 @@ void UnlinkInterpreter(RuntimeImpl& runtime, InterpreterImpl& interpreter) {
     interpreter.next->previous = interpreter.previous;
   }
   --runtime.interpreter_count;
+  // R3: in the step that takes it off the list, so that nobody sees its events
+  // twice or not at all. All its bundles are parked.
+  CounterBlock& counters = interpreter.counters->block;
+  counters.Add(Counter::kHeapBundlesDestroyed, interpreter.space.bundle_pool.parked_count());
+  CounterTotals retired;
+  retired.Add(counters);
+  std::fill(std::begin(retired.references), std::end(retired.references), 0);
+  runtime.retired_counters.Add(retired);
   if (runtime.main_interpreter == &interpreter) {
     runtime.main_interpreter = nullptr;
   }

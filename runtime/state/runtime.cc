@@ -149,17 +149,22 @@ uint32_t Runtime::check_every_stop_count() const {
   return impl_->check_every_stop_count.load(std::memory_order_relaxed);
 }
 
-int64_t Runtime::ReadReferenceTotal() const {
+void Runtime::ReadCounters(CounterTotals* out) const {
   MutexLock lock(impl_->threads_mutex);
-  CounterTotals totals;
+  *out = impl_->retired_counters;
   for (const InterpreterImpl* interpreter = impl_->interpreters; interpreter != nullptr;
        interpreter = interpreter->next) {
-    totals.Add(interpreter->counters->block);
+    out->Add(interpreter->counters->block);
     for (const ThreadStateImpl* thread = interpreter->threads; thread != nullptr;
          thread = thread->next) {
-      totals.Add(*thread->counters);
+      out->Add(*thread->counters);
     }
   }
+}
+
+int64_t Runtime::ReadReferenceTotal() const {
+  CounterTotals totals;
+  ReadCounters(&totals);
   return totals.ReferenceTotal();
 }
 

@@ -5,7 +5,9 @@
 //   thread-local is the current thread state.
 // Invariants.  R1: after Finalize() began, no interpreter and no thread state
 //   is created or attached. R2: destroying a runtime gives back all its memory
-//   but the thread states whose OS threads have not released them.
+//   but the thread states whose OS threads have not released them. R3: no event
+//   is lost: what a thread state counted goes to its interpreter when it is
+//   deleted, and what an interpreter counted to its runtime when it is destroyed.
 // Thread safety.  Create() and the destructor: any OS thread, alone. The rest:
 //   any OS thread, attached or not.
 // Lock order.  runtime/LOCK_ORDER.md.  Fork.  fork.h.
@@ -82,6 +84,10 @@ class Runtime {
   uint32_t check_every_stop_count() const;
   // The sum of the reference totals of all interpreters, live.
   int64_t ReadReferenceTotal() const;
+  // Reads the events of all interpreters, living and destroyed (R3), and the
+  // references of the living ones, while threads run. Exact if nobody counts
+  // meanwhile.
+  void ReadCounters(CounterTotals* out) const;
 
  private:
   explicit Runtime(RuntimeImpl* impl) : impl_(impl) {}

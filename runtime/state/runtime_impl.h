@@ -17,6 +17,7 @@
 #include "runtime/state/runtime.h"
 #include "runtime/state/stop_queue.h"
 #include "runtime/state/stop_request.h"
+#include "runtime/stats/counter_block.h"
 #include "runtime/stats/counter_region.h"
 #include "runtime/sync/mutex.h"
 
@@ -49,6 +50,8 @@ class RuntimeImpl {
   InterpreterImpl* main_interpreter ABSL_GUARDED_BY(threads_mutex) = nullptr;
   // Changed when no other thread uses the runtime: extension.h.
   RuntimeExtension* extensions = nullptr;
+  // What the destroyed interpreters counted; no references, they have none.
+  CounterTotals retired_counters ABSL_GUARDED_BY(threads_mutex);
   // Set once, in a stop of the runtime.
   Atomic<bool> finalizing{false};
 };

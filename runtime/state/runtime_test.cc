@@ -144,6 +144,35 @@ TEST(RuntimeTest, CountsInTheMemoryItWasGiven) {
   munmap(memory, bytes);
 }
 
+// R3: the interpreter is gone with its threads, what they counted is not.
+TEST(RuntimeTest, CountersOutliveTheirInterpreter) {
+  std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+  CounterTotals before;
+  runtime->ReadCounters(&before);
+  Interpreter* const interpreter = Interpreter::Create(*runtime);
+  ASSERT_NE(interpreter, nullptr);
+  std::thread([&] {
+    ScopedThreadState thread(*interpreter);
+    Decref(*thread, AsObject(MakeList(*thread, 10)));
+    (void)MakeList(*thread, 1);  // Lost.
+  }).join();
+  CounterTotals alive;
+  runtime->ReadCounters(&alive);
+  alive.Subtract(before);
+  EXPECT_EQ(alive.Get(Counter::kListsCreated), 2);
+  ASSERT_TRUE(Interpreter::Destroy(interpreter));
+  CounterTotals after;
+  runtime->ReadCounters(&after);
+  after.Subtract(before);
+  EXPECT_EQ(after.Get(Counter::kListsCreated), 2);
+  EXPECT_EQ(after.Get(Counter::kListsDestroyed), 1);
+  EXPECT_EQ(after.Get(Counter::kThreadStatesCreated), 2) << "the thread's and the destroyer's";
+  EXPECT_EQ(after.Get(Counter::kThreadStatesDestroyed), 2);
+  EXPECT_EQ(after.Get(Counter::kHeapBundlesDestroyed), after.Get(Counter::kHeapBundlesCreated));
+  EXPECT_GT(after.Get(Counter::kHeapBundlesDestroyed), 0);
+  EXPECT_EQ(after.ReferenceTotal(), 0) << "what it leaked went with its memory";
+}
+
 TEST(RuntimeTest, LiveReadingsSumToTheTotal) {
   std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
   Interpreter& interpreter = *runtime->main_interpreter();

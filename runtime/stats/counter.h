@@ -2,9 +2,11 @@
 //
 // Model.  A counter is a number below kCounterCapacity and indexes the cells of
 // every counter block. Numbers are part of the shared layout
-// (counter_layout.h): append new counters at the end, and leave the number of
-// one that goes away unused. Names are what users see and stored series are
-// keyed by.
+// (counter_layout.h): append new counters at the end, and raise
+// kCounterLayoutVersion when one goes away. Names are what users see and stored
+// series are keyed by. Every counter is counted somewhere: what a hot path would
+// have to count (blocks, quiescent states) is in the balance instead
+// (state/balance.h), as blocks, pages and sequences.
 // Invariants.  I1: only numbers below kCounterCount are asked about.
 // Thread safety.  Constant data.
 #ifndef RUNTIME_STATS_COUNTER_H_
@@ -56,21 +58,12 @@ enum class Counter : uint8_t {
   kDelayedFreesAbandoned,
   kDelayedBytesEnqueued,
   kDelayedBytesFreed,
-  // QSBR.
-  kQsbrQuiescentStates,
-  kQsbrAdvances,
-  kQsbrPolls,
-  kQsbrPollsReached,
   // Heaps.
   kHeapBundlesCreated,
   kHeapBundlesAbandoned,
   kHeapBundlesAdopted,
   kHeapBundlesDestroyed,
-  kBlocksAllocated,
-  kBlocksFreed,
   kAllocationFailures,
-  kPagesHeld,
-  kPagesReleased,
   // Freelists.
   kFreelistHits,
   kFreelistMisses,

@@ -53,6 +53,11 @@ int64_t CounterTotals::ReferenceTotal() const {
 
 void CounterTotals::Add(const CounterBlock& block) { block.AddTo(*this); }
 
+void CounterTotals::Add(const CounterTotals& other) {
+  for (std::size_t i = 0; i < kCounterCapacity; ++i) events[i] += other.events[i];
+  for (std::size_t i = 0; i < kReferenceTypeCount; ++i) references[i] += other.references[i];
+}
+
 void CounterTotals::Subtract(const CounterTotals& earlier) {
   for (std::size_t index = 0; index < kCounterCapacity; ++index) {
     events[index] -= earlier.events[index];

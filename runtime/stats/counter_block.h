@@ -104,6 +104,7 @@ struct CounterTotals {
   // The reference total: the sum over all types.
   int64_t ReferenceTotal() const;
   void Add(const CounterBlock& block);
+  void Add(const CounterTotals& other);
   void Subtract(const CounterTotals& earlier);
 };
 

@@ -33,7 +33,7 @@ namespace rt {
 // Spells "RTCNTRS1" in memory.
 inline constexpr uint64_t kCounterRegionMagic = 0x31535254'4e435452;
 // Raised with every change of the layout or of a counter's meaning.
-inline constexpr uint32_t kCounterLayoutVersion = 1;
+inline constexpr uint32_t kCounterLayoutVersion = 2;
 
 // 64: more than we count today, and 512 bytes, a whole number of cache lines.
 inline constexpr std::size_t kCounterCapacity = 64;

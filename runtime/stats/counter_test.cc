@@ -42,8 +42,8 @@ TEST(CounterTest, TableStandsInTheOrderOfTheEnumeration) {
   EXPECT_STREQ(GetCounterInfo(Counter::kTryIncrefFailures).name, "try_incref_failure_count");
   EXPECT_STREQ(GetCounterInfo(Counter::kListResizes).name, "list_resize_count");
   EXPECT_STREQ(GetCounterInfo(Counter::kDelayedBytesFreed).name, "delayed_freed_bytes");
-  EXPECT_STREQ(GetCounterInfo(Counter::kQsbrPollsReached).name, "qsbr_poll_reached_count");
-  EXPECT_STREQ(GetCounterInfo(Counter::kPagesReleased).name, "page_released_count");
+  EXPECT_STREQ(GetCounterInfo(Counter::kDelayedBytesFreed).name, "delayed_freed_bytes");
+  EXPECT_STREQ(GetCounterInfo(Counter::kAllocationFailures).name, "allocation_failure_count");
   EXPECT_STREQ(GetCounterInfo(Counter::kFreelistOverflows).name, "freelist_overflow_count");
 }
 

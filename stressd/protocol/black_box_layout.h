@@ -38,7 +38,7 @@ inline constexpr size_t kTypeCount = 64;
 inline constexpr size_t kCounterSlotCount = 515;
 // Offsets and meanings of CounterSection.
 inline constexpr uint64_t kCounterMagic = 0x3153'5254'4e43'5452;  // "RTCNTRS1"
-inline constexpr uint32_t kCounterLayoutVersion = 1;
+inline constexpr uint32_t kCounterLayoutVersion = 2;
 // Ring 0 is the executor's, ring 1 + i is of the run's worker i; workers beyond
 // that tell nothing.
 inline constexpr size_t kRingCount = 64;
