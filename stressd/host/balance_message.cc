@@ -5,6 +5,7 @@
 #include "runtime/object/object_space.h"
 #include "runtime/object/type.h"
 #include "runtime/stats/counter.h"
+#include "stressd/host/oracles/observation.h"
 #include "stressd/protocol/black_box_layout.h"
 
 namespace stressd::host {
@@ -38,12 +39,6 @@ static_assert(static_cast<uint32_t>(rt::CounterOwnerKind::kThreadState) ==
 static_assert(static_cast<uint32_t>(rt::CounterOwnerKind::kInterpreter) ==
               static_cast<uint32_t>(protocol::SlotUse::kInterpreter));
 static_assert(rt::kTypeNameBytes == protocol::kBlackBoxNameBytes);
-
-std::string TypeName(const rt::Interpreter& interpreter, size_t index) {
-  char name[rt::kTypeNameBytes] = {};
-  rt::TypeStatName(interpreter.space(), index, name);
-  return name;
-}
 
 }  // namespace
 

@@ -13,7 +13,25 @@ namespace stressd::host {
 
 using protocol::RunPhase;
 
-RunExecution::RunExecution(const RunExecutor::Options& options, const protocol::RunRequest& request,
+namespace {
+
+// Ring 0 is the executor's; every worker has the one after its index, as far as
+// they reach.
+void RecordWorker(protocol::BlackBoxWriter& writer, int index, WorkerMoment moment) {
+  const size_t ring = static_cast<size_t>(index) + 1;
+  const int64_t now_ns = rt::MonotonicNanoseconds();
+  if (moment == WorkerMoment::kStarted) {
+    writer.AddEvent(ring, protocol::EventKind::kWorkerStart, index, now_ns);
+  } else {
+    writer.AddEvent(ring, protocol::EventKind::kWorkerEnd, moment == WorkerMoment::kEndedWell,
+                    now_ns);
+  }
+}
+
+}  // namespace
+
+RunExecution::RunExecution(const RunExecutor::Options& options,
+                           const protocol::RunRequest& request,
                            int64_t arrival_time_ns)
     : options_(options),
       request_(request),
@@ -26,7 +44,9 @@ protocol::RunResult RunExecution::Execute(Scenario& scenario) {
   phase_start_ns_ = start_ns;
   interpreter_count_ = options_.runtime->interpreter_count();
   runtime_reference_total_ = options_.runtime->ReadReferenceTotal();
-  options_.writer->BeginRun(request_.run_id(), request_.scenario(), request_.seed(), start_ns);
+  options_.runtime->ReadCounters(&counters_before_);
+  options_.writer->BeginRun(request_.run_id(), request_.scenario(),
+                            request_.seed(), start_ns);
   EnterPhase(RunPhase::kSetUp);
   status_ = Prepare();
   if (status_.ok()) {
@@ -83,6 +103,9 @@ absl::Status RunExecution::Prepare() {
   context.progress = &progress_;
   context.stop = options_.control->stop_flag();
   context.duration = absl::Nanoseconds(request_.duration_ns());
+  context.on_worker = [writer = options_.writer](int index, WorkerMoment moment) {
+    RecordWorker(*writer, index, moment);
+  };
   context_.emplace(context);
   return absl::OkStatus();
 }
@@ -117,7 +140,10 @@ void RunExecution::Check(const Scenario& scenario) {
   JudgeAll(*before_, *after_, JudgeScope::kEverything, "after the run", violations_);
   FillBalance(before_->balance, *interpreter_, result_.mutable_before());
   FillBalance(after_->balance, *interpreter_, result_.mutable_after());
-  FillCounters(after_->counters, result_.mutable_counters());
+  rt::CounterTotals counters = after_->counters;
+  counters.Subtract(counters_before_);
+  counters.Add(context_->own_counters());
+  FillCounters(counters, result_.mutable_counters());
 }
 
 void RunExecution::TearDown(Scenario& scenario) {

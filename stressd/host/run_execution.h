@@ -67,6 +67,7 @@ class RunExecution {
   // Of the runtime, before the run.
   size_t interpreter_count_ = 0;
   int64_t runtime_reference_total_ = 0;
+  rt::CounterTotals counters_before_;
   int64_t phase_start_ns_ = 0;
   StopReason stop_reason_ = StopReason::kNone;
   bool leaks_found_ = false;

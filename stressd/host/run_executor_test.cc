@@ -351,6 +351,54 @@ TEST_F(RunExecutorTest, ADurationIsWorkedAndMeasurementsAreReported) {
   EXPECT_GE(timed.run_ns(), 20'000'000);
 }
 
+TEST_F(RunExecutorTest, CountersOfDestroyedInterpretersAreTheRuns) {
+  script_.run = [](ScenarioContext& context) {
+    rt::Interpreter* const own = rt::Interpreter::Create(context.runtime());
+    rt::ScopedDetach detached(context.main_thread());
+    {
+      rt::ScopedThreadState thread(*own);
+      rt::Decref(*thread, rt::AsObject(rt::NumberNew(*thread, 1)));
+    }
+    EXPECT_TRUE(rt::Interpreter::Destroy(own));
+    rt::CounterTotals elsewhere;
+    elsewhere.events[static_cast<size_t>(rt::Counter::kForks)] = 3;
+    context.AddCounters(elsewhere);
+    return detached.End() ? absl::OkStatus() : absl::AbortedError("shut down");
+  };
+  for (int i = 0; i < 2; ++i) {
+    const RunResult result = Execute();
+    EXPECT_EQ(result.verdict(), RunResult::PASSED) << result.DebugString();
+    EXPECT_EQ(result.counters().at("number_created_count"), 1) << "of this run alone";
+    EXPECT_EQ(result.counters().at("number_destroyed_count"), 1);
+    EXPECT_EQ(result.counters().at("fork_count"), 3) << "of a runtime of its own";
+  }
+}
+
+TEST_F(RunExecutorTest, WorkersStandInTheBlackBox) {
+  script_.run = [](ScenarioContext& context) {
+    return context.RunWorkers(2, [](Worker& worker) {
+      return worker.index == 0 ? absl::OkStatus() : absl::InternalError("broken");
+    });
+  };
+  EXPECT_EQ(Execute().verdict(), RunResult::ERROR);
+  int64_t end_arguments[2] = {-1, -1};
+  for (const protocol::EventView& event : view_.Events()) {
+    if (event.ring_index == 0) continue;
+    ASSERT_LE(event.ring_index, 2);
+    const int64_t index = event.ring_index - 1;
+    if (event.kind == protocol::EventKind::kWorkerStart) {
+      EXPECT_EQ(event.number, 0u);
+      EXPECT_EQ(event.argument, index);
+    } else {
+      EXPECT_EQ(event.kind, protocol::EventKind::kWorkerEnd);
+      EXPECT_EQ(event.number, 1u);
+      end_arguments[index] = event.argument;
+    }
+  }
+  EXPECT_EQ(end_arguments[0], 1) << "it ended well";
+  EXPECT_EQ(end_arguments[1], 0) << "it failed";
+}
+
 TEST_F(RunExecutorTest, CountersAreLiveInTheBlackBox) {
   NameCounters(writer_);
   int64_t seen = 0;

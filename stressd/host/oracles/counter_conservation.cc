@@ -3,44 +3,66 @@
 #include <cstdint>
 
 #include "absl/strings/str_format.h"
+#include "absl/types/span.h"
 
 namespace stressd::host {
 namespace {
 
 using rt::Counter;
 
-// Things that are counted when they begin and when they end.
-struct Pair {
+// Counters of things that begin, and of things that end; kNone: nothing.
+constexpr Counter kNone = Counter::kCount;
+struct Account {
   const char* what;
-  Counter begun;
-  Counter ended;
+  Counter begun[2];
+  Counter ended[3];
 };
 
-constexpr Pair kPairs[] = {
-    {"numbers", Counter::kNumbersCreated, Counter::kNumbersDestroyed},
-    {"lists", Counter::kListsCreated, Counter::kListsDestroyed},
-    {"instances", Counter::kInstancesCreated, Counter::kInstancesDestroyed},
-    {"types", Counter::kTypesCreated, Counter::kTypesDestroyed},
+constexpr Account kAccounts[] = {
+    {"numbers", {Counter::kNumbersCreated, kNone}, {Counter::kNumbersDestroyed, kNone, kNone}},
+    {"lists", {Counter::kListsCreated, kNone}, {Counter::kListsDestroyed, kNone, kNone}},
+    {"instances",
+     {Counter::kInstancesCreated, kNone},
+     {Counter::kInstancesDestroyed, kNone, kNone}},
+    {"types", {Counter::kTypesCreated, kNone}, {Counter::kTypesDestroyed, kNone, kNone}},
+    {"thread states",
+     {Counter::kThreadStatesCreated, kNone},
+     {Counter::kThreadStatesDestroyed, kNone, kNone}},
+    {"heap bundles in use",
+     {Counter::kHeapBundlesCreated, Counter::kHeapBundlesAdopted},
+     {Counter::kHeapBundlesAbandoned, kNone, kNone}},
+    {"objects queued for a merge",
+     {Counter::kObjectsQueued, kNone},
+     {Counter::kObjectsMergedFromQueue, Counter::kObjectsMergedForeign,
+      Counter::kObjectsMergedForDetached}},
+    {"delayed frees",
+     {Counter::kDelayedFreesEnqueued, kNone},
+     {Counter::kDelayedFreesDone, kNone, kNone}},
+    {"delayed bytes",
+     {Counter::kDelayedBytesEnqueued, kNone},
+     {Counter::kDelayedBytesFreed, kNone, kNone}},
 };
 
-int64_t Alive(const Observation& observation, const Pair& pair) {
-  return observation.counters.Get(pair.begun) - observation.counters.Get(pair.ended);
+// What the counters of one side grew by.
+int64_t Growth(const Observation& before, const Observation& after,
+               absl::Span<const Counter> side) {
+  int64_t growth = 0;
+  for (const Counter counter : side) {
+    if (counter != kNone) growth += after.counters.Get(counter) - before.counters.Get(counter);
+  }
+  return growth;
 }
 
 }  // namespace
 
 void JudgeCounterConservation(const Observation& before, const Observation& after,
                               ViolationList& out) {
-  for (const Pair& pair : kPairs) {
-    const int64_t was = Alive(before, pair);
-    const int64_t is = Alive(after, pair);
-    if (is == was) continue;
-    out.Add("counter-conservation",
-            absl::StrFormat("%+d %s: %d were created and %d destroyed during "
-                            "the run",
-                            is - was, pair.what,
-                            after.counters.Get(pair.begun) - before.counters.Get(pair.begun),
-                            after.counters.Get(pair.ended) - before.counters.Get(pair.ended)));
+  for (const Account& account : kAccounts) {
+    const int64_t begun = Growth(before, after, account.begun);
+    const int64_t ended = Growth(before, after, account.ended);
+    if (begun == ended) continue;
+    out.Add("counter-conservation", absl::StrFormat("%+d %s: during the run %d began and %d ended",
+                                                    begun - ended, account.what, begun, ended));
   }
 }
 

@@ -1,4 +1,10 @@
 // Counter conservation: what was made and not ended is what lives.
+//
+// Model.  The rule: over a run that begins and ends at rest, the counters of a
+//   runtime (rt::Runtime, R3) grow by as many beginnings as ends, in every
+//   interpreter that lived meanwhile and in every thread, living or dead. That
+//   holds for objects of each kind, thread states, the heap bundles they use,
+//   objects queued for a merge, and delayed frees and their bytes.
 
 #ifndef STRESSD_HOST_ORACLES_COUNTER_CONSERVATION_H_
 #define STRESSD_HOST_ORACLES_COUNTER_CONSERVATION_H_

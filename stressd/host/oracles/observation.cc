@@ -4,6 +4,8 @@
 #include "runtime/base/atomic.h"
 #include "runtime/base/futex.h"
 #include "runtime/object/destroy.h"
+#include "runtime/object/object_space.h"
+#include "runtime/object/type.h"
 #include "runtime/state/runtime.h"
 #include "runtime/state/stop_the_world.h"
 #include "runtime/state/thread_state.h"
@@ -41,6 +43,12 @@ absl::Status ComeToRest(rt::Interpreter& interpreter, rt::ThreadState& caller,
 
 }  // namespace
 
+std::string TypeName(const rt::Interpreter& interpreter, size_t index) {
+  char name[rt::kTypeNameBytes] = {};
+  rt::TypeStatName(interpreter.space(), index, name);
+  return name;
+}
+
 absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter, rt::ThreadState& caller,
                                     const Observation* baseline) {
   Observation observation;
@@ -55,9 +63,12 @@ absl::StatusOr<Observation> Observe(rt::Interpreter& interpreter, rt::ThreadStat
       observation.balance.references_by_type == baseline->balance.references_by_type) {
     interpreter.CheckInvariantsWorldStopped(caller);
   }
-  interpreter.ReadCounters(&observation.counters);
-  rt::StartTheWorld(caller);
   const rt::Runtime& runtime = interpreter.runtime();
+  runtime.ReadCounters(&observation.counters);
+  rt::StartTheWorld(caller);
+  for (size_t i = 0; i < rt::kReferenceTypeCount; ++i) {
+    observation.type_names[i] = TypeName(interpreter, i);
+  }
   observation.interpreter_count = runtime.interpreter_count();
   observation.runtime_reference_total = runtime.ReadReferenceTotal();
   if (baseline == nullptr) StartSanitizerThread();

@@ -10,8 +10,10 @@
 #ifndef STRESSD_HOST_ORACLES_OBSERVATION_H_
 #define STRESSD_HOST_ORACLES_OBSERVATION_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "runtime/state/balance.h"
@@ -23,12 +25,18 @@ namespace stressd::host {
 
 struct Observation {
   rt::BalanceSnapshot balance;
-  rt::CounterTotals counters;  // Of the interpreter.
-  // Of the whole runtime.
+  // By type as in `balance`; empty: not known.
+  std::array<std::string, rt::kReferenceTypeCount> type_names;
+  // Of the whole runtime. The counters are those of destroyed interpreters too.
+  rt::CounterTotals counters;
   size_t interpreter_count = 0;
   int64_t runtime_reference_total = 0;
   ProcessUsage process;
 };
+
+// Returns the name of the type that `index` of the reference totals stands for;
+// empty if it stands for none.
+std::string TypeName(const rt::Interpreter& interpreter, size_t index);
 
 // Takes an observation of `interpreter`. Dies through RT_CHECK if an invariant
 // is broken. AbortedError if the caller's thread state was shut down.

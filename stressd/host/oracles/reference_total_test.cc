@@ -47,7 +47,19 @@ TEST(ReferenceTotalTest, TypesAreJudgedOneByOne) {
     after.balance.references_by_type[3] = -5;
   });
   ASSERT_EQ(found.size(), 2u);
-  EXPECT_EQ(found[0].message, "+5 references to objects of type slot 2: there were 0 and are 5");
+  EXPECT_EQ(found[0].message, "+5 references to objects of type number 2: there were 0 and are 5");
+}
+
+TEST(ReferenceTotalTest, TypesAreNamedAsLongAsAnybodyKnowsTheName) {
+  const auto found = JudgeWith([](Observation& before, Observation& after) {
+    before.type_names[2] = "Gone";
+    after.type_names[3] = "list";
+    after.balance.references_by_type[2] = 1;
+    after.balance.references_by_type[3] = -1;
+  });
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].message, "+1 references to objects of type \"Gone\": there were 0 and are 1");
+  EXPECT_EQ(found[1].message, "-1 references to objects of type \"list\": there were 0 and are -1");
 }
 
 }  // namespace

@@ -33,7 +33,10 @@ void* RunCrewMember(void* argument) {
   CrewMember& member = *static_cast<CrewMember*>(argument);
   Crew& crew = *member.crew;
   if (!crew.gate.ArriveAndWait()) return nullptr;
+  crew.context.ReportWorker(member.worker.index, WorkerMoment::kStarted);
   const absl::Status status = crew.work(member.worker);
+  crew.context.ReportWorker(member.worker.index,
+                            status.ok() ? WorkerMoment::kEndedWell : WorkerMoment::kFailed);
   crew.context.progress().Heartbeat();
   if (status.ok()) return nullptr;
   {

@@ -17,12 +17,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "runtime/stats/counter_block.h"
 #include "stressd/host/scenario/clock.h"
 #include "stressd/host/scenario/prng.h"
 #include "stressd/host/scenario/progress.h"
@@ -34,6 +36,8 @@ struct ThreadState;
 }  // namespace rt
 
 namespace stressd::host {
+
+enum class WorkerMoment { kStarted, kEndedWell, kFailed };
 
 // What RunWorkers() gives to each of its threads.
 struct Worker {
@@ -55,6 +59,9 @@ class ScenarioContext {
     Progress* progress = nullptr;  // Null: private cells.
     // Set by whoever cancels the run; null: nobody does.
     const std::atomic<bool>* stop = nullptr;
+    // Told when a worker of RunWorkers() starts, and when it ends and how; on
+    // that worker's thread. Null: nobody.
+    std::function<void(int index, WorkerMoment moment)> on_worker = nullptr;
     // How long the scenario works, from BeginWork() on; zero: as much as it
     // declares.
     absl::Duration duration = absl::ZeroDuration();
@@ -90,6 +97,16 @@ class ScenarioContext {
   // Asks every thread of the run to end at its next ShouldStop(). Any thread.
   void RequestStop();
 
+  // Reports worker `index` to whoever asked to be told.
+  void ReportWorker(int index, WorkerMoment moment) const {
+    if (options_.on_worker) options_.on_worker(index, moment);
+  }
+
+  // Adds what a runtime of the scenario's own has counted to the counters of the
+  // run. The runtime of the run counts by itself.
+  void AddCounters(const rt::CounterTotals& counters) { own_counters_.Add(counters); }
+  const rt::CounterTotals& own_counters() const { return own_counters_; }
+
   // Records a measurement of the run, to stand in its result. `name` is
   // snake_case and ends in its unit; a second value replaces the first.
   void Measure(const std::string& name, int64_t value) { measurements_[name] = value; }
@@ -110,6 +127,7 @@ class ScenarioContext {
   absl::Duration deadline_ = absl::InfiniteDuration();
   std::atomic<bool> stop_requested_{false};
   std::map<std::string, int64_t> measurements_;
+  rt::CounterTotals own_counters_;
   // So that no two RunWorkers() share draws: streams of prng_.
   uint64_t worker_stream_ = 1;
 };
