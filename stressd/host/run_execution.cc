@@ -30,8 +30,7 @@ void RecordWorker(protocol::BlackBoxWriter& writer, int index, WorkerMoment mome
 
 }  // namespace
 
-RunExecution::RunExecution(const RunExecutor::Options& options,
-                           const protocol::RunRequest& request,
+RunExecution::RunExecution(const RunExecutor::Options& options, const protocol::RunRequest& request,
                            int64_t arrival_time_ns)
     : options_(options),
       request_(request),
@@ -45,8 +44,7 @@ protocol::RunResult RunExecution::Execute(Scenario& scenario) {
   interpreter_count_ = options_.runtime->interpreter_count();
   runtime_reference_total_ = options_.runtime->ReadReferenceTotal();
   options_.runtime->ReadCounters(&counters_before_);
-  options_.writer->BeginRun(request_.run_id(), request_.scenario(),
-                            request_.seed(), start_ns);
+  options_.writer->BeginRun(request_.run_id(), request_.scenario(), request_.seed(), start_ns);
   EnterPhase(RunPhase::kSetUp);
   status_ = Prepare();
   if (status_.ok()) {

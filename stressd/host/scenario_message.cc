@@ -22,6 +22,7 @@ void FillParameter(const ParameterSpec& spec, protocol::ParameterDescription* ou
     out->add_choices(std::string(choice));
   }
   out->set_doc(std::string(spec.doc));
+  out->set_counts(std::string(ParameterCountsName(spec.counts)));
 }
 
 // Appends the parts of "one, two, three".

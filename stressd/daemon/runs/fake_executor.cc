@@ -10,7 +10,7 @@ ScenarioCatalog FakeCatalog() {
   ScenarioDescription churn;
   churn.name = "churn";
   churn.parameters = {
-      {"threads", ParameterType::kInt64, "1", "64", "4", {}, "Threads."},
+      {"threads", ParameterType::kInt64, "1", "64", "4", {}, "Threads.", ParameterCounts::kThreads},
       {"share", ParameterType::kDouble, "0", "1", "0.5", {}, "Share."},
       {"fork", ParameterType::kBool, "", "", "false", {}, "Forks."},
       {"pause", ParameterType::kDuration, "0", "1s", "10ms", {}, "Pause."},

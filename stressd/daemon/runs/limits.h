@@ -17,9 +17,11 @@ namespace stressd::runs {
 struct Limits {
   int32_t fresh_run_count_max = 2;  // At once; resident runs come on top.
   int32_t queued_run_count_max = 1000;
-  int64_t thread_count_max = 256;               // A scenario's `threads` parameter.
-  int64_t operation_count_max = 1'000'000'000;  // Its declared product.
-  int64_t rss_bytes_max = int64_t{2} << 30;     // Per host process.
+  // Parameters that count threads, each and all of a run together.
+  int64_t thread_count_max = 256;
+  int64_t operation_count_max = 1'000'000'000;  // Each parameter that counts operations.
+  // Per host process, and each parameter that counts bytes.
+  int64_t rss_bytes_max = int64_t{2} << 30;
   absl::Duration duration_max = absl::Hours(24);
   absl::Duration time_limit_max = absl::Hours(25);
   // Time limit of a run that names neither duration nor limit.

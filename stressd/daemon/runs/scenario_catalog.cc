@@ -108,22 +108,46 @@ absl::StatusOr<std::string> NormalizeNumber(const ParameterDescription& paramete
   return Text::Format(*value);
 }
 
-// Limits of the daemon on parameters by their meaning, which is their name.
-absl::Status CheckParameterLimits(const RunSpec& spec, const Limits& limits) {
-  const struct {
-    const char* name;
-    int64_t maximum;
-  } kLimited[] = {{"threads", limits.thread_count_max}, {"operations", limits.operation_count_max}};
-  for (const auto& [name, maximum] : kLimited) {
-    const auto it = spec.parameters.find(name);
-    int64_t value = 0;
-    if (it == spec.parameters.end() || !absl::SimpleAtoi(it->second, &value)) continue;
-    if (value > maximum) {
-      return Refusal(absl::StrCat("parameters.", name), it->second, "is above this daemon's limit",
-                     absl::StrCat("at most ", maximum));
-    }
+// The limit on one parameter; nothing where none holds.
+std::optional<int64_t> LimitOf(ParameterCounts counts, const Limits& limits) {
+  switch (counts) {
+    case ParameterCounts::kNothing:
+      return std::nullopt;
+    case ParameterCounts::kThreads:
+      return limits.thread_count_max;
+    case ParameterCounts::kOperations:
+      return limits.operation_count_max;
+    case ParameterCounts::kBytes:
+      return limits.rss_bytes_max;
   }
-  return absl::OkStatus();
+  return std::nullopt;
+}
+
+// Limits of the daemon on parameters by what they count; threads also together.
+absl::Status CheckParameterLimits(const ScenarioDescription& scenario, const RunSpec& spec,
+                                  const Limits& limits) {
+  int64_t thread_count = 0;
+  std::vector<std::string> thread_parameters;
+  for (const ParameterDescription& parameter : scenario.parameters) {
+    const std::optional<int64_t> limit = LimitOf(parameter.counts, limits);
+    const auto it = spec.parameters.find(parameter.name);
+    int64_t value = 0;
+    if (!limit.has_value() || it == spec.parameters.end() ||
+        !absl::SimpleAtoi(it->second, &value)) {
+      continue;
+    }
+    if (value > *limit) {
+      return Refusal(absl::StrCat("parameters.", parameter.name), it->second,
+                     "is above this daemon's limit", absl::StrCat("at most ", *limit));
+    }
+    if (parameter.counts != ParameterCounts::kThreads) continue;
+    thread_count += value;
+    thread_parameters.push_back(parameter.name);
+  }
+  if (thread_count <= limits.thread_count_max) return absl::OkStatus();
+  return Refusal(absl::StrCat("parameters.", absl::StrJoin(thread_parameters, " + parameters.")),
+                 absl::StrCat(thread_count), "is above this daemon's limit",
+                 absl::StrCat("at most ", limits.thread_count_max));
 }
 
 absl::Status CheckDuration(absl::string_view field, absl::Duration value, absl::Duration maximum) {
@@ -281,7 +305,7 @@ absl::StatusOr<RunSpec> ScenarioCatalog::Complete(RunSpec spec, const Limits& li
   }
   absl::Status status = CompleteHostKind(*scenario, spec);
   if (status.ok()) status = CompleteParameters(*scenario, spec);
-  if (status.ok()) status = CheckParameterLimits(spec, limits);
+  if (status.ok()) status = CheckParameterLimits(*scenario, spec, limits);
   if (status.ok()) status = CompleteDurations(limits, spec);
   if (status.ok()) status = CheckRequestId(spec.request_id);
   if (!status.ok()) return status;

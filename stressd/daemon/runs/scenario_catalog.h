@@ -30,6 +30,9 @@ enum class ParameterType {
 
 absl::string_view ParameterTypeName(ParameterType type);
 
+// What a parameter's value counts: which of Limits holds for it.
+enum class ParameterCounts { kNothing, kThreads, kOperations, kBytes };
+
 // A declared parameter. Range and default in the text form of its type:
 // "12", "0.5", "true", "250ms".
 struct ParameterDescription {
@@ -40,6 +43,7 @@ struct ParameterDescription {
   std::string default_value;
   std::vector<std::string> choices;  // Of kChoice.
   std::string documentation;
+  ParameterCounts counts = ParameterCounts::kNothing;
 };
 
 struct ScenarioDescription {

@@ -1,6 +1,7 @@
 #include "stressd/daemon/runs/scenario_catalog.h"
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -94,6 +95,53 @@ TEST(ScenarioCatalogTest, EveryBadFieldIsNamedWithItsValueAndWhatIsAllowed) {
     each.spoil(spec);
     const absl::Status status = FakeCatalog().Complete(spec, limits).status();
     if (each.message == nullptr) {  // Blanks around a number are harmless.
+      EXPECT_TRUE(status.ok()) << status;
+      continue;
+    }
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << each.message;
+    EXPECT_TRUE(absl::StrContains(status.message(), each.message)) << status;
+  }
+}
+
+// A scenario whose parameters count something, whatever they are called.
+ScenarioCatalog CountingCatalog() {
+  ScenarioDescription storm;
+  storm.name = "storm";
+  const auto number = [](const char* name, ParameterCounts counts) {
+    return ParameterDescription{name, ParameterType::kInt64, "0", "1000000", "1", {}, "", counts};
+  };
+  storm.parameters = {
+      number("workers", ParameterCounts::kThreads), number("forkers", ParameterCounts::kThreads),
+      number("steps", ParameterCounts::kOperations), number("block", ParameterCounts::kBytes),
+      number("threads", ParameterCounts::kNothing)};
+  return ScenarioCatalog({storm}, {{"plain", "b1", "/bin/plain"}});
+}
+
+TEST(ScenarioCatalogTest, LimitsHoldForWhatAParameterCounts) {
+  Limits limits;
+  limits.thread_count_max = 16;
+  limits.operation_count_max = 500;
+  limits.rss_bytes_max = 4096;
+  const struct {
+    std::map<std::string, std::string> parameters;
+    const char* message;  // Null: allowed.
+  } kCases[] = {
+      {{{"workers", "15"}, {"steps", "500"}, {"block", "4096"}, {"threads", "99999"}}, nullptr},
+      {{{"forkers", "17"}},
+       "parameters.forkers: \"17\" is above this daemon's limit; allowed: "
+       "at most 16"},
+      {{{"workers", "8"}, {"forkers", "9"}},
+       "parameters.workers + parameters.forkers: \"17\" is above this daemon's limit"},
+      {{{"steps", "501"}}, "parameters.steps: \"501\" is above this daemon's limit"},
+      {{{"block", "4097"}}, "parameters.block: \"4097\" is above this daemon's limit"},
+  };
+  for (const auto& each : kCases) {
+    RunSpec spec;
+    spec.scenario = "storm";
+    spec.flavor = "plain";
+    spec.parameters = each.parameters;
+    const absl::Status status = CountingCatalog().Complete(spec, limits).status();
+    if (each.message == nullptr) {
       EXPECT_TRUE(status.ok()) << status;
       continue;
     }

@@ -58,6 +58,13 @@ std::vector<runs::ReferenceTotal> ReferencesOf(const Balance& before, const Bala
   return references;
 }
 
+runs::ParameterCounts CountsOf(absl::string_view counts) {
+  if (counts == "threads") return runs::ParameterCounts::kThreads;
+  if (counts == "operations") return runs::ParameterCounts::kOperations;
+  if (counts == "bytes") return runs::ParameterCounts::kBytes;
+  return runs::ParameterCounts::kNothing;
+}
+
 }  // namespace
 
 runs::RunOutcome OutcomeOfResult(const protocol::RunResult& result) {
@@ -127,6 +134,7 @@ std::vector<runs::ScenarioDescription> DescriptionsOf(const protocol::ScenarioLi
       parameter.maximum = declared.maximum();
       parameter.default_value = declared.default_value();
       parameter.documentation = declared.doc();
+      parameter.counts = CountsOf(declared.counts());
       parameter.choices.assign(declared.choices().begin(), declared.choices().end());
       scenario.parameters.push_back(std::move(parameter));
     }

@@ -89,6 +89,20 @@ std::string_view ParameterTypeName(ParameterType type) {
   return "choice";
 }
 
+std::string_view ParameterCountsName(ParameterCounts counts) {
+  switch (counts) {
+    case ParameterCounts::kNothing:
+      return "";
+    case ParameterCounts::kThreads:
+      return "threads";
+    case ParameterCounts::kOperations:
+      return "operations";
+    case ParameterCounts::kBytes:
+      return "bytes";
+  }
+  return "";
+}
+
 std::string ParameterValueText(const ParameterValue& value) {
   struct Visitor {
     std::string operator()(int64_t number) const { return absl::StrCat(number); }

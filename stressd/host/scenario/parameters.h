@@ -30,6 +30,12 @@ enum class ParameterType { kInt64, kDouble, kBool, kDuration, kChoice };
 // Returns the type's name: "int64", "double", "bool", "duration" or "choice".
 std::string_view ParameterTypeName(ParameterType type);
 
+// What a number counts, for limits that hold whatever the parameter is called.
+enum class ParameterCounts { kNothing, kThreads, kOperations, kBytes };
+
+// Returns "", "threads", "operations" or "bytes".
+std::string_view ParameterCountsName(ParameterCounts counts);
+
 using ParameterValue = std::variant<int64_t, double, bool, absl::Duration, std::string_view>;
 
 // One declared parameter. Made by the functions below; the fields that its
@@ -42,11 +48,13 @@ struct ParameterSpec {
   ParameterValue minimum = int64_t{0};  // Of the default's type.
   ParameterValue maximum = int64_t{0};  // Included in the range.
   absl::Span<const std::string_view> choices;
+  ParameterCounts counts = ParameterCounts::kNothing;
 };
 
 constexpr ParameterSpec IntParameter(std::string_view name, int64_t default_value, int64_t minimum,
-                                     int64_t maximum, std::string_view doc) {
-  return {name, ParameterType::kInt64, doc, default_value, minimum, maximum, {}};
+                                     int64_t maximum, std::string_view doc,
+                                     ParameterCounts counts = ParameterCounts::kNothing) {
+  return {name, ParameterType::kInt64, doc, default_value, minimum, maximum, {}, counts};
 }
 
 constexpr ParameterSpec DoubleParameter(std::string_view name, double default_value, double minimum,

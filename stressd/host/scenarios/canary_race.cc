@@ -11,7 +11,7 @@ namespace stressd::host {
 namespace {
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 2, 2, 64, "Threads that write."),
+    IntParameter("threads", 2, 2, 64, "Threads that write.", ParameterCounts::kThreads),
     IntParameter("additions", 1000, 1, 1'000'000, "Writes of each thread."),
 };
 

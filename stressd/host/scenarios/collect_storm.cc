@@ -44,7 +44,8 @@ constexpr uint32_t kNumberSlot = 2;
 constexpr uint32_t kSlotCount = 3;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads that make garbage; one more collects."),
+    IntParameter("threads", 4, 1, 256, "OS threads that make garbage; one more collects.",
+                 ParameterCounts::kThreads),
     IntParameter("rounds", 12, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under sanitizers."),
     IntParameter("rings", 150, 1, 1'000'000, "Rings that each thread makes per round."),

@@ -38,11 +38,12 @@ constexpr uint32_t kDropsPerBlock = 64;
 constexpr int64_t kLongestBlockNs = 2'000'000;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 2, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 2, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("rounds", 6, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under sanitizers."),
     IntParameter("lives", 6, 1, 1'000'000, "Thread states per OS thread and round."),
-    IntParameter("operations", 500, 1, 10'000'000, "Random operations per life."),
+    IntParameter("operations", 500, 1, 10'000'000, "Random operations per life.",
+                 ParameterCounts::kOperations),
     IntParameter("held", 48, 1, 100'000, "Own objects a thread keeps at most."),
     IntParameter("places", 64, 1, 100'000, "Places through which references are given away."),
     IntParameter("block_per_mille", 4, 0, 1000,

@@ -28,11 +28,12 @@ constexpr int64_t kNestingDepth = 3;
 constexpr uint64_t kLivesPerPause = 16;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 1, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("rounds", 8, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under sanitizers."),
     IntParameter("lives", 60, 1, 10'000'000, "Thread states per OS thread and round."),
-    IntParameter("big_bytes", 1 << 20, 1, 1 << 28, "Bytes of a big block."),
+    IntParameter("big_bytes", 1 << 20, 1, 1 << 28, "Bytes of a big block.",
+                 ParameterCounts::kBytes),
     IntParameter("alone", 12, 0, 100'000, "Big blocks that the main thread delays after a round."),
 };
 

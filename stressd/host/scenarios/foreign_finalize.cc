@@ -35,7 +35,7 @@ constexpr std::string_view kStrikeChoices[] = {"any",       "clear",   "inside",
                                                "elsewhere", "nowhere", "runtime"};
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 3, 1, 256, "Threads that are struck."),
+    IntParameter("threads", 3, 1, 256, "Threads that are struck.", ParameterCounts::kThreads),
     IntParameter("rounds", 60, 1, 100'000'000,
                  "Interpreters made and destroyed; fewer under sanitizers."),
     IntParameter("batches", 8, 1, 1'000'000,
@@ -110,6 +110,11 @@ class ForeignFinalize final : public Scenario {
                         threads_ + 1,
                         [&](Worker& worker) { return Play(context, round, victims, worker); })
                   : made;
+    if (own_runtime != nullptr) {
+      rt::CounterTotals counted;
+      own_runtime->ReadCounters(&counted);
+      context.AddCounters(counted);
+    }
     if (round.interpreter == nullptr) return status;
     // The round could not be played: nobody else is in the interpreter.
     if (!rt::Interpreter::Destroy(round.interpreter)) {
@@ -242,6 +247,7 @@ class ForeignFinalize final : public Scenario {
       return Refused(round, "Interpreter::Destroy()");
     }
     round.interpreter = nullptr;
+    if (round.own_runtime != nullptr) round.own_runtime->ReadCounters(&end.counters);
     JudgeAll(unused_end_, end, JudgeScope::kRuntimeOnly, round.moment, found_);
     round.doomed.Judge(round.moment, found_);
   }

@@ -43,14 +43,17 @@ constexpr int64_t kBatch = 128;
 constexpr int64_t kForksMin = 4;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 3, 0, 256, "Threads that work while others fork."),
-    IntParameter("forkers", 1, 1, 64, "Threads that fork."),
+    IntParameter("threads", 3, 0, 256, "Threads that work while others fork.",
+                 ParameterCounts::kThreads),
+    IntParameter("forkers", 1, 1, 64, "Threads that fork.", ParameterCounts::kThreads),
     IntParameter("forks", 24, 1, 100'000'000,
                  "Forks of each of them; above 4, fewer under sanitizers."),
     IntParameter("operations", 200, 0, 1'000'000,
                  "Random operations before each fork, and in each thread of a "
-                 "child."),
-    IntParameter("child_threads", 1, 0, 64, "Threads that a child starts."),
+                 "child.",
+                 ParameterCounts::kOperations),
+    IntParameter("child_threads", 1, 0, 64, "Threads that a child starts.",
+                 ParameterCounts::kThreads),
     IntParameter("held", 64, 1, 100'000, "References a thread holds at most."),
     DurationParameter("child_deadline", absl::Seconds(10), absl::Milliseconds(100),
                       absl::Minutes(10), "How long a child may take; longer under sanitizers."),

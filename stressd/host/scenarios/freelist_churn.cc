@@ -31,7 +31,7 @@ constexpr size_t kTupleSizes = 2;
 constexpr int kKeptWarm = 12;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 1, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("rounds", 16, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under sanitizers."),
     IntParameter("bursts", 60, 1, 10'000'000, "Bursts per thread and round."),

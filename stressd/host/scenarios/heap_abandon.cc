@@ -34,7 +34,7 @@ constexpr int64_t kGrowthPercent = 20;
 constexpr int64_t kGrowthBytes = 16 << 20;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 1, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("rounds", 12, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under sanitizers."),
     IntParameter("lives", 12, 1, 1'000'000, "Thread states per OS thread and round."),

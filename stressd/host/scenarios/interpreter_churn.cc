@@ -33,10 +33,11 @@ namespace stressd::host {
 namespace {
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 1, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("interpreters", 3, 1, 64, "Interpreters at a time, but for the main one."),
     IntParameter("rounds", 8, 1, 100'000'000, "Runtimes made and ended; fewer under sanitizers."),
-    IntParameter("operations", 300, 1, 10'000'000, "Steps of each thread per round."),
+    IntParameter("operations", 300, 1, 10'000'000, "Steps of each thread per round.",
+                 ParameterCounts::kOperations),
     IntParameter("trades", 4, 1, 10'000, "Data put or taken in each visit of an interpreter."),
     IntParameter("destroy_per_mille", 120, 0, 1000,
                  "Of 1000 steps, how many destroy an interpreter."),

@@ -38,10 +38,11 @@ struct Canary {
 };
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 1, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("rounds", 8, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under sanitizers."),
-    IntParameter("operations", 1200, 1, 10'000'000, "Random operations per thread and round."),
+    IntParameter("operations", 1200, 1, 10'000'000, "Random operations per thread and round.",
+                 ParameterCounts::kOperations),
     IntParameter("cells", 16, 1, 100'000, "Cells that hold a canary block."),
     IntParameter("stalls_per_million", 1500, 0, 1'000'000,
                  "Of a million operations, how many are reads that stall."),

@@ -42,11 +42,12 @@ constexpr size_t kPlaceCount = 32;
 constexpr int64_t kListItems = 16;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 1, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("rounds", 24, 1, 100'000'000,
                  "How often all threads are started and joined; under sanitizers fewer, but each "
                  "path once."),
-    IntParameter("operations", 500, 1, 10'000'000, "Operations per thread and round."),
+    IntParameter("operations", 500, 1, 10'000'000, "Operations per thread and round.",
+                 ParameterCounts::kOperations),
     ChoiceParameter("path", "each", kPathChoices,
                     "The path of every round; each: one after the other."),
 };

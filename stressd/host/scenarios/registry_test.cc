@@ -40,6 +40,20 @@ TEST(RegistryTest, WhatADurationReplacesIsADeclaredNumber) {
   EXPECT_GE(count, 3) << "thread-churn, fork-storm, foreign-finalize";
 }
 
+// The daemon's limits hold for what a parameter counts: it must say so.
+TEST(RegistryTest, WhatCountsThreadsOperationsOrBytesSaysWhatItCounts) {
+  for (const ScenarioDeclaration* scenario : Scenarios()) {
+    for (const ParameterSpec& spec : scenario->parameters) {
+      for (const ParameterCounts counts : {ParameterCounts::kThreads, ParameterCounts::kOperations,
+                                           ParameterCounts::kBytes}) {
+        if (!spec.name.ends_with(ParameterCountsName(counts))) continue;
+        EXPECT_EQ(ParameterCountsName(spec.counts), ParameterCountsName(counts))
+            << scenario->name << " " << spec.name;
+      }
+    }
+  }
+}
+
 TEST(RegistryTest, EveryDeclaredDefaultIsAllowed) {
   for (const ScenarioDeclaration* scenario : Scenarios()) {
     const auto defaults = MakeParameters(*scenario, "", {});

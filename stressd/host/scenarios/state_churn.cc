@@ -38,7 +38,7 @@ constexpr int64_t kGrowthPercent = 2;
 constexpr int64_t kGrowthBytes = 1 << 20;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 1, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("rounds", 10, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under sanitizers."),
     IntParameter("lives", 4000, 1, 100'000'000,

@@ -28,14 +28,15 @@ namespace {
 constexpr int64_t kBatch = 256;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 1, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("rounds", 40, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under "
                  "sanitizers."),
     IntParameter("lives", 2, 1, 1000, "Thread states that each OS thread goes through per round."),
     IntParameter("operations", 800, 1, 10'000'000,
                  "Random operations per life; each life draws between half and "
-                 "one and a half of it."),
+                 "one and a half of it.",
+                 ParameterCounts::kOperations),
     IntParameter("held", 64, 1, 100'000, "References a thread holds at most."),
     IntParameter("shared_lists", 4, 1, 1000, "Lists that all threads share."),
     IntParameter("hand_over_per_mille", 150, 0, 1000,

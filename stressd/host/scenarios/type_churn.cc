@@ -29,10 +29,11 @@ constexpr uint32_t kSlotCount = 2;
 constexpr size_t kTagCount = 32;
 
 constexpr ParameterSpec kParameters[] = {
-    IntParameter("threads", 4, 1, 256, "OS threads at a time."),
+    IntParameter("threads", 4, 1, 256, "OS threads at a time.", ParameterCounts::kThreads),
     IntParameter("rounds", 12, 1, 100'000'000,
                  "How often all threads are started and joined; fewer under sanitizers."),
-    IntParameter("operations", 1500, 1, 10'000'000, "Random operations per thread and round."),
+    IntParameter("operations", 1500, 1, 10'000'000, "Random operations per thread and round.",
+                 ParameterCounts::kOperations),
     IntParameter("types", 12, 1, 10'000, "Places for types."),
     IntParameter("instances", 48, 1, 100'000, "Places for instances."),
     IntParameter("burst", 6, 1, 10'000, "Instances made of a type at a time, at most."),
