@@ -110,8 +110,7 @@ void InterpreterDelayedFree::Append(DelayedFreeList list, DelayedFreePending cou
 }
 
 bool InterpreterDelayedFree::TryTake(DelayedFreeList* list, DelayedFreePending* counts) {
-  // relaxed: a hint, looked at again under the mutex.
-  if (item_count_.load(std::memory_order_relaxed) == 0) return false;
+  if (!HasEntries()) return false;
   if (!mutex_.TryLock()) return false;
   *list = std::exchange(list_, DelayedFreeList{});
   *counts = pending();

@@ -6,7 +6,9 @@
 // holds more bytes than the limit, or the queue is processed, it is sealed: one
 // advance of QSBR gives all entries made until then their goal. Entries leave in
 // order, as far as goals are reached. A thread state that ends hands its queue
-// to its interpreter's; any thread of the interpreter works on that one. A
+// to its interpreter's; any thread of the interpreter works on that one: each
+// that ends, each that processes its own, and each that attaches while something
+// is there, at its first safe point. A
 // thread's queue holds two lists: its own entries, and those it took over from
 // the interpreter while it works on them, so that nothing is ever on a stack
 // frame only.
@@ -112,6 +114,12 @@ class InterpreterDelayedFree {
 
   const DelayedFreeHooks& hooks() const { return hooks_; }
   DelayedFreePending pending() const;
+  // True when a thread state that ended left entries which nobody has freed yet.
+  // A hint, of any thread: exact for what was appended before it was joined.
+  bool HasEntries() const {
+    // relaxed: a hint, looked at again under the mutex.
+    return item_count_.load(std::memory_order_relaxed) != 0;
+  }
 
   // Releases everything at once. The caller is alone or has stopped the world;
   // `thread` is passed on to the hooks. Returns what it released.

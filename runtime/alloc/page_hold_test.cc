@@ -231,7 +231,8 @@ TEST(PageHoldReaderTest, ReaderOfDeadBlocksMeetsObjectsOnly) {
   qsbr.Attach(*slot);
   HeapBundle* const bundle = HeapBundle::Allocate(hold.hold());
   bundle->Bind(id);
-  for (int round = 0; round < kRounds; ++round) {
+  // Longer when the reader has not had its turn yet. relaxed: a statistic.
+  for (int round = 0; round < kRounds || read_count.load(std::memory_order_relaxed) == 0; ++round) {
     std::vector<uint64_t*> objects;
     for (int i = 0; i < 1500; ++i) {
       auto* const object = static_cast<uint64_t*>(HeapAllocate(bundle, HeapKind::kObject, 48));

@@ -145,6 +145,11 @@ void BecomeAttached(ThreadStateImpl& thread, AttachResult result) {
     MergeQueueEnter(thread);
     thread.bound = true;
   }
+  if (InterpreterOf(thread).space.delayed_free.HasEntries()) [[unlikely]] {
+    // Somebody has to, and the thread states that left these may have been the
+    // last ones that looked. relaxed: our own bit, for our own safe point.
+    thread.eval_breaker.fetch_or(kEvalBreakerDelayedFree, std::memory_order_relaxed);
+  }
   thread.counters->AddHot(Counter::kAttaches);
 }
 

@@ -43,6 +43,8 @@ struct BalanceSnapshot {
   int64_t thread_state_count = 0;
   int64_t qsbr_slot_count = 0;  // Slots in use; one per thread state.
   int64_t parked_bundle_count = 0;
+  // Held by thread states; one that never allocated from a heap has none.
+  int64_t bundles_in_use_count = 0;
   int64_t queued_object_count = 0;  // In merge queues.
   int64_t delayed_free_count = 0;   // Blocks waiting for a goal.
   int64_t delayed_free_bytes = 0;

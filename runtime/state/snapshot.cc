@@ -61,6 +61,7 @@ void TakeSnapshot(InterpreterImpl& interpreter, const ThreadStateImpl* caller,
   for (const ThreadStateImpl* thread = interpreter.threads; thread != nullptr;
        thread = thread->next) {
     if (thread->heaps != nullptr) {
+      ++out->bundles_in_use_count;
       AddUsage(thread->heaps->CountBlocks(),
                thread == caller ? &out->caller_usage : &out->other_threads_usage, out);
     }

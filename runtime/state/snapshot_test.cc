@@ -37,6 +37,7 @@ TEST_F(SnapshotTest, TellsWhoHoldsWhat) {
       12);
   EXPECT_EQ(snapshot.other_threads_usage.block_count, 22);
   EXPECT_EQ(snapshot.thread_state_count, 2);
+  EXPECT_EQ(snapshot.bundles_in_use_count, 2);
   EXPECT_EQ(snapshot.reference_total, 32 * RT_REFERENCE_TOTALS);
   EXPECT_EQ(snapshot.references_by_type[kStatIndexNumber], 30 * RT_REFERENCE_TOTALS);
   EXPECT_EQ(snapshot.references_by_type[kStatIndexList], 2 * RT_REFERENCE_TOTALS);
@@ -47,6 +48,7 @@ TEST_F(SnapshotTest, TellsWhoHoldsWhat) {
   EXPECT_EQ(snapshot.other_threads_usage.block_count, 0);
   EXPECT_EQ(snapshot.parked_usage.block_count, 22);
   EXPECT_EQ(snapshot.parked_bundle_count, 1);
+  EXPECT_EQ(snapshot.bundles_in_use_count, 1);
   EXPECT_EQ(snapshot.reference_total, 32 * RT_REFERENCE_TOTALS);
   Decref(*main, AsObject(kept));
   Decref(*main, AsObject(foreign));

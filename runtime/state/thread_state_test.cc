@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "runtime/alloc/heap_bundle.h"
 #include "runtime/base/thread_id.h"
 #include "runtime/state/state_testing.h"
 
@@ -39,6 +40,27 @@ TEST_F(ThreadStateTest, AttachMakesItCurrentAndDetachUndoesIt) {
   DeleteThreadState(*thread, *thread);
   EXPECT_EQ(CurrentThreadState(), nullptr);
   EXPECT_EQ(interpreter_.thread_state_count(), 0u);
+}
+
+TEST_F(ThreadStateTest, WhoAttachesFreesWhatOthersHadToLeave) {
+  ScopedThreadState main(interpreter_);
+  // This thread is attached and passes no safe point: it pins the other's entry.
+  std::thread([&] {
+    ScopedThreadState other(interpreter_);
+    void* const block = AllocateBlock(*other, HeapKind::kMemory, 64);
+    ASSERT_NE(block, nullptr);
+    other->delayed_free.FreeMemory(block, 64);
+  }).join();
+  BalanceSnapshot left;
+  ASSERT_TRUE(interpreter_.Snapshot(*main, &left));
+  EXPECT_EQ(left.delayed_free_count, 1);
+  EXPECT_TRUE(SafePoint(*main));  // Nothing of its own, and nobody has asked it.
+  ASSERT_TRUE(interpreter_.Snapshot(*main, &left));
+  EXPECT_EQ(left.delayed_free_count, 1);
+  ASSERT_TRUE(ScopedDetach(*main).End());
+  EXPECT_TRUE(SafePoint(*main));
+  ASSERT_TRUE(interpreter_.Snapshot(*main, &left));
+  EXPECT_EQ(left.delayed_free_count, 0);
 }
 
 TEST_F(ThreadStateTest, IdsAreNeverReused) {
