@@ -51,6 +51,22 @@ TEST(CounterConservationTest, ADoubleDestructionIsAViolation) {
   }
 }
 
+TEST(CounterConservationTest, ABundleThatIsStillHeldIsNoSurplus) {
+  const auto hold = [](int64_t held_count) {
+    return JudgeWith([held_count](Observation&, Observation& after) {
+      Count(after, rt::Counter::kHeapBundlesCreated, 1);
+      after.balance.bundles_in_use_count = held_count;
+    });
+  };
+  EXPECT_TRUE(hold(1).empty());
+  for (const int64_t held_count : {0, 2}) {
+    const auto found = hold(held_count);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found[0].message.substr(0, 22),
+              held_count == 0 ? "+1 heap bundles in use" : "-1 heap bundles in use");
+  }
+}
+
 TEST(CounterConservationTest, OneThingMayBeginAndEndInSeveralWays) {
   const auto found = JudgeWith([](Observation&, Observation& after) {
     Count(after, rt::Counter::kHeapBundlesCreated, 2);
