@@ -1,5 +1,6 @@
 #include "stressd/host/scenarios/round_scenario.h"
 
+#include <algorithm>
 #include <string>
 
 #include "runtime/base/futex.h"
@@ -11,6 +12,8 @@ namespace {
 
 // 64: each other thread of a loaded machine gets its turn.
 constexpr int kDawdleTurns = 64;
+// 8: on a loaded machine a thread may not get its turn in all declared rounds.
+constexpr int64_t kPatience = 8;
 
 }  // namespace
 
@@ -21,10 +24,11 @@ RoundScenario::RoundScenario(const Parameters& parameters, int64_t least_rounds)
 absl::Status RoundScenario::Run(ScenarioContext& context) {
   context.interpreter().ReadCounters(&before_);
   absl::Status status;
-  RoundLoop loop(context, context.prng(), rounds_);
+  RoundLoop loop(context, context.prng(), rounds_ * kPatience);
   while (status.ok() && loop.Next()) {
     status = RunRound(context);
     if (status.ok()) ++rounds_done_;
+    if (!context.has_duration() && rounds_done_ >= rounds_ && HasReachedAll(context)) break;
   }
   // A thread state that was shut down is not ours any more.
   if (rt::CurrentThreadState() == &context.main_thread()) DropAll(context);
@@ -59,6 +63,13 @@ void RoundScenario::Check(const ScenarioContext&, ViolationList& out) const {
 
 void RoundScenario::Require(rt::Counter counter, std::string_view what) {
   requirements_.push_back({counter, what});
+}
+
+bool RoundScenario::HasReachedAll(const ScenarioContext& context) {
+  context.interpreter().ReadCounters(&after_);
+  return std::all_of(
+      requirements_.begin(), requirements_.end(),
+      [this](const Requirement& requirement) { return Grown(requirement.counter) != 0; });
 }
 
 int64_t RoundScenario::Grown(rt::Counter counter) const {

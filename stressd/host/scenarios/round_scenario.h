@@ -2,8 +2,10 @@
 //
 // Model.  A round is BeginRound() on the main thread, Work() on `threads` OS
 //   threads, EndRound() on the main thread, then one stop of the world. Workers
-//   have no thread state of their own: Work() makes what it needs. After the
-//   last round DropAll() lets go of what the places hold.
+//   have no thread state of their own: Work() makes what it needs. A run without
+//   a duration makes up to eight times the declared rounds until all that was
+//   required (Require()) has been reached. After the last round DropAll() lets go
+//   of what the places hold.
 // Invariants.  RS-1: DropAll() runs once Run() has begun, whatever failed. RS-2:
 //   between two rounds only the main thread is attached.
 // Thread safety.  Work(), Breathe(), found(): any worker. The rest: the main
@@ -62,6 +64,7 @@ class RoundScenario : public Scenario {
   };
 
   absl::Status RunRound(ScenarioContext& context);
+  bool HasReachedAll(const ScenarioContext& context);
 
   const int threads_;
   const int64_t rounds_;
