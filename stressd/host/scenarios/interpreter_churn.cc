@@ -213,8 +213,10 @@ class InterpreterChurn final : public Scenario {
     for (int64_t step = 0; step < operations_; ++step) {
       if (step % 32 == 0 && context.ShouldStop()) break;
       rt::Atomic<uint64_t>& place = round.places[worker.prng.Below(interpreters_)];
-      // relaxed: an id; a stale one is refused.
-      const uint64_t id = place.load(std::memory_order_relaxed);
+      // (IC1) acquire load, synchronizes with the release store (IC2): who made the
+      //       interpreter has asked for its id before we destroy it. A stale id is
+      //       refused.
+      const uint64_t id = place.load(std::memory_order_acquire);
       context.progress().Count(1);
       if (worker.prng.Chance(destroy_per_mille_, 1000)) {
         Destroy(round, tally, place, id);
@@ -239,8 +241,8 @@ class InterpreterChurn final : public Scenario {
     if (status == rt::InterpreterStatus::kOk) {
       ++tally.destroyed_count;
       Judge(end, tally.found);
-      // relaxed: an id.
-      place.store(NewInterpreter(round), std::memory_order_relaxed);
+      // (IC2) release store, synchronizes with the acquire load (IC1).
+      place.store(NewInterpreter(round), std::memory_order_release);
     } else if (status == rt::InterpreterStatus::kFinalizing ||
                status == rt::InterpreterStatus::kShutDown) {
       tally.found.Add("interpreters", absl::StrCat("destroying one: ", rt::TextOf(status)));
