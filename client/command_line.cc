@@ -24,6 +24,9 @@ namespace {
 // Longest duration a flag takes: what a Timestamp can add without overflow.
 constexpr absl::Duration kDurationMax = absl::Hours(24 * 365);
 
+// Runs per flavor of --until-confidence when --repeat does not say.
+constexpr int64_t kUntilRunMax = 10'000;
+
 // A flag that holds a duration with a unit, in [least, kDurationMax].
 CLI::Option* AddDuration(CLI::App* app, const std::string& name, absl::Duration* value,
                          absl::Duration least, const std::string& help) {
@@ -71,6 +74,7 @@ class CommandLine {
     AddRuns();
     AddLive();
     AddFindings();
+    AddRepro();
     AddSoak();
     AddStatus();
   }
@@ -142,7 +146,9 @@ class CommandLine {
                 "How long the scenario works; default: as its parameters say");
     AddDuration(run, "--time-limit", &run_.time_limit, absl::Milliseconds(1),
                 "A run alive after this is TIMED_OUT");
-    run->add_option("--repeat", run_.repeat, "Runs per flavor")->check(CLI::Range(1, 1000000));
+    CLI::Option* repeat = run->add_option("--repeat", run_.repeat, "Runs per flavor, at most");
+    repeat->check(CLI::Range(1, 1000000));
+    AddUntil(run, repeat);
     run->add_option("--parallel", run_.parallel, "Runs in flight")->check(CLI::Range(1, 256));
     run->add_option("--host", run_.host, "resident or fresh; default: fresh")
         ->check(CLI::IsMember({"resident", "fresh"}));
@@ -150,6 +156,37 @@ class CommandLine {
     run->add_flag("--quiet,-q", run_.quiet, "No status line");
     run->add_flag("--detach", run_.detach, "Create the runs, print their names, do not wait");
     run->add_flag("--dry-run", run_.dry_run, "Check and complete the request, run nothing");
+  }
+
+  void AddUntil(CLI::App* run, CLI::Option* repeat) {
+    CLI::Option* rate =
+        run->add_option("--rate", run_.rate, "Hits per run that --until-confidence asks about");
+    rate->check(CLI::Range(1e-6, 1.0));
+    CLI::Option* until =
+        run->add_option_function<double>(
+               "--until-confidence",
+               [this, repeat](double confidence) {
+                 run_.until_confidence = confidence;
+                 if (repeat->count() == 0) run_.repeat = kUntilRunMax;
+               },
+               "Repeat until --rate is excluded or established so surely, e.g. 0.99")
+            ->check(CLI::Range(0.5, 0.999999))
+            ->needs(rate);
+    rate->needs(until);
+  }
+
+  void AddRepro() {
+    CLI::App* repro = Leaf(&app_, "repro", "Run a finding again and count how often it shows",
+                           [this](Session& session) { return ReproduceFinding(session, repro_); });
+    repro->add_option("FINDING", repro_.finding, "Its name or number")->required();
+    repro->add_option("--times", repro_.times, "Runs")->check(CLI::Range(1, 1000000));
+    repro->add_option("--parallel", repro_.parallel, "Runs in flight")->check(CLI::Range(1, 256));
+    CLI::Option* minimise =
+        repro->add_flag("--minimise", repro_.minimise, "Lower the parameters as long as it shows");
+    repro->add_option("--floor", repro_.floor, "Hits per run that must stay, default 0.5")
+        ->check(CLI::Range(1e-6, 1.0))
+        ->needs(minimise);
+    repro->add_flag("--quiet,-q", repro_.quiet, "No status line");
   }
 
   void AddSeed(CLI::App* run) {
@@ -243,6 +280,7 @@ class CommandLine {
   absl::Duration timeout_ = absl::Seconds(30);
   std::string name_;
   RunOptions run_;
+  ReproOptions repro_;
   ListOptions list_;
   LiveOptions live_;
   absl::Duration wait_ = absl::ZeroDuration();

@@ -30,6 +30,19 @@ struct RunOptions {
   bool quiet = false;
   bool detach = false;  // Create, print the names, do not wait.
   bool dry_run = false;
+  // A flavor gets no more runs once `rate` is excluded or established with this
+  // confidence; absent: it gets `repeat`.
+  std::optional<double> until_confidence;
+  double rate = 0;  // Hits per run.
+};
+
+struct ReproOptions {
+  std::string finding;
+  int64_t times = 20;
+  int64_t parallel = 1;
+  bool quiet = false;
+  bool minimise = false;
+  double floor = 0.5;  // Hits per run that a smaller run must keep.
 };
 
 struct ListOptions {
@@ -65,6 +78,7 @@ int ShowReferences(Session& session, const LiveOptions& options);
 
 int ListFindings(Session& session, const ListOptions& options);
 int GetFinding(Session& session, const std::string& finding);
+int ReproduceFinding(Session& session, const ReproOptions& options);
 
 int ListSoaks(Session& session, int32_t limit);
 int StartSoak(Session& session, const std::string& plan_path);

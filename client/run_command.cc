@@ -1,96 +1,51 @@
 // `stressctl run`: creates runs, follows them, shows what they found.
 //
-// Model.  Every run of a flavor gets the first seed plus its index. At most
-// `parallel` runs are in flight; the oldest is followed, the others are read
-// when their turn comes. Ctrl-C asks the daemon to cancel those in flight.
+// Model.  Every run of a flavor gets the first seed plus its index. With
+// --until-confidence a flavor gets no more runs once the rate asked about is
+// excluded or established by those it has had.
 
 #include <grpcpp/client_context.h>
 
 #include <cstdint>
-#include <deque>
 #include <iostream>
 #include <map>
-#include <memory>
-#include <mutex>
-#include <random>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/commands.h"
 #include "client/exit_code.h"
-#include "client/interrupt.h"
+#include "client/hit_rate.h"
 #include "client/run_report.h"
-#include "client/status_line.h"
+#include "client/run_series.h"
 #include "client/text.h"
-#include "proto/stressd/v1/run.grpc.pb.h"
 #include "proto/stressd/v1/scenario.grpc.pb.h"
 
 namespace stressd::client {
 namespace {
-
-// The runs in flight, which Ctrl-C cancels. Thread safe.
-class RunsInFlight {
- public:
-  explicit RunsInFlight(const std::shared_ptr<grpc::Channel>& channel)
-      : stub_(v1::RunService::NewStub(channel)) {}
-
-  void Add(const std::string& name) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    names_.insert(name);
-  }
-  void Remove(const std::string& name) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    names_.erase(name);
-  }
-  bool interrupted() {
-    std::lock_guard<std::mutex> lock(mutex_);
-    return interrupted_;
-  }
-  void CancelAll() {
-    std::set<std::string> names;
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      interrupted_ = true;
-      names = names_;
-    }
-    for (const std::string& name : names) {
-      grpc::ClientContext context;
-      v1::CancelRunRequest request;
-      request.set_name(name);
-      v1::Run run;
-      // A run that has ended meanwhile cannot be cancelled; its verdict arrives.
-      (void)stub_->CancelRun(&context, request, &run);
-    }
-  }
-
- private:
-  std::unique_ptr<v1::RunService::Stub> stub_;
-  std::mutex mutex_;
-  std::set<std::string> names_;
-  bool interrupted_ = false;
-};
 
 class RunCommand {
  public:
   RunCommand(Session& session, const RunOptions& options)
       : session_(session),
         options_(options),
-        stub_(v1::RunService::NewStub(session.channel())),
-        in_flight_(session.channel()),
-        line_(options.quiet || !session.is_table()) {}
+        series_(session, {.parallel = options.parallel,
+                          .request_id = options.request_id,
+                          .quiet = options.quiet}) {}
 
   int Execute() {
     if (const int code = MakeSpecs(); code != kExitPassed) return code;
-    Interrupt::Install().SetAction([this] { in_flight_.CancelAll(); });
-    const int code = options_.dry_run || options_.detach ? CreateOnly() : CreateAndFollow();
-    Interrupt::Install().SetAction(nullptr);
-    return code;
+    if (options_.dry_run || options_.detach) return CreateOnly();
+    if (const int code = series_.Execute(
+            specs_, [this](const v1::RunSpec& spec) { return IsOpen(spec.flavor()); });
+        code != kExitPassed) {
+      return code;
+    }
+    Report();
+    return ExitCodeOf(series_.finished(), series_.interrupted());
   }
 
  private:
@@ -156,33 +111,30 @@ class RunCommand {
                               options_.preset, "'; allowed: ", absl::StrJoin(names, ", ")));
   }
 
-  grpc::Status Create(const v1::RunSpec& spec, size_t index, v1::Run* run) {
-    grpc::ClientContext context;
-    session_.Prepare(context);
-    v1::CreateRunRequest request;
-    *request.mutable_spec() = spec;
-    request.set_request_id(RequestId(index));
-    request.set_validate_only(options_.dry_run);
-    return stub_->CreateRun(&context, request, run);
+  // Whether another run in `flavor` can still tell something.
+  bool IsOpen(const std::string& flavor) const {
+    if (!options_.until_confidence.has_value()) return true;
+    return JudgeRate(HitsIn(flavor), options_.rate, *options_.until_confidence) ==
+           RateJudgement::kOpen;
   }
 
-  // A retried call must not start a second run; the id makes it harmless.
-  std::string RequestId(size_t index) {
-    if (!options_.request_id.empty()) {
-      return specs_.size() == 1 ? options_.request_id
-                                : absl::StrCat(options_.request_id, "-", index);
+  HitRate HitsIn(const std::string& flavor) const {
+    HitRate seen;
+    for (const v1::Run& run : series_.finished()) {
+      if (run.spec().flavor() != flavor || !IsTrial(run)) continue;
+      ++seen.run_count;
+      if (ExitCodeOf(run.verdict()) == kExitFound) ++seen.hit_count;
     }
-    static std::random_device device;
-    const uint64_t high = device();
-    return absl::StrCat("stressctl-", absl::Hex((high << 32) | device(), absl::kZeroPad16), "-",
-                        index);
+    return seen;
   }
 
   int CreateOnly() {
     std::vector<v1::Run> runs;
     for (size_t index = 0; index < specs_.size(); ++index) {
       v1::Run run;
-      if (const grpc::Status status = Create(specs_[index], index, &run); !status.ok()) {
+      if (const grpc::Status status =
+              series_.Create(specs_[index], index, specs_.size(), options_.dry_run, &run);
+          !status.ok()) {
         return session_.Fail(status);
       }
       runs.push_back(std::move(run));
@@ -197,85 +149,21 @@ class RunCommand {
     return kExitPassed;
   }
 
-  int CreateAndFollow() {
-    std::deque<v1::Run> flying;
-    std::vector<int> codes;
-    size_t next = 0;
-    while (next < specs_.size() || !flying.empty()) {
-      while (next < specs_.size() && !in_flight_.interrupted() &&
-             flying.size() < static_cast<size_t>(options_.parallel)) {
-        v1::Run run;
-        if (const grpc::Status status = Create(specs_[next], next, &run); !status.ok()) {
-          line_.Clear();
-          in_flight_.CancelAll();
-          return session_.Fail(status);
-        }
-        in_flight_.Add(run.name());
-        flying.push_back(std::move(run));
-        ++next;
-      }
-      if (flying.empty()) break;  // Interrupted.
-      v1::Run run = std::move(flying.front());
-      flying.pop_front();
-      if (const grpc::Status status = Follow(&run); !status.ok()) {
-        line_.Clear();
-        return session_.Fail(status);
-      }
-      in_flight_.Remove(run.name());
-      codes.push_back(ExitCodeOf(run.verdict()));
-      if (session_.format() == OutputFormat::kNdjson) session_.PrintMessage(run);
-      finished_.push_back(std::move(run));
-    }
-    line_.Clear();
-    if (in_flight_.interrupted()) codes.push_back(kExitCancelled);
-    Report();
-    return CombineExitCodes(codes);
-  }
-
-  // Streams `run` until it has finished; resumes where a stream broke off.
-  grpc::Status Follow(v1::Run* run) {
-    // 3: enough for a stream cut by a proxy, not for a daemon that went away.
-    for (int attempt = 0;; ++attempt) {
-      grpc::ClientContext context;
-      v1::WatchRunRequest request;
-      request.set_name(run->name());
-      request.set_after_sequence(run->sequence());
-      auto reader = stub_->WatchRun(&context, request);
-      v1::WatchRunResponse response;
-      while (reader->Read(&response)) {
-        *run = std::move(*response.mutable_run());
-        line_.Show(*run, Position());
-      }
-      const grpc::Status status = reader->Finish();
-      if (run->state() == v1::Run::FINISHED) return grpc::Status::OK;
-      if (status.error_code() != grpc::StatusCode::UNAVAILABLE || attempt >= 3) {
-        return status.ok() ? grpc::Status(grpc::StatusCode::INTERNAL,
-                                          absl::StrCat("the stream of ", run->name(),
-                                                       " ended before the run did"))
-                           : status;
-      }
-      if (!session_.WaitUntilReachable(absl::Seconds(5))) return status;
-    }
-  }
-
-  std::string Position() const {
-    if (specs_.size() == 1) return "";
-    return absl::StrCat(finished_.size() + 1, "/", specs_.size());
-  }
-
   void Report() {
-    if (session_.format() == OutputFormat::kJson) session_.PrintList(finished_);
+    const std::vector<v1::Run>& finished = series_.finished();
+    if (session_.format() == OutputFormat::kJson) session_.PrintList(finished);
     if (!session_.is_table()) return;
     // More than this is a series: its failures and its statistics say more.
     constexpr size_t kTableMax = 12;
-    if (finished_.size() <= kTableMax) {
-      PrintRunTable(session_, finished_);
+    if (finished.size() <= kTableMax) {
+      PrintRunTable(session_, finished);
       std::cout << "\n";
-      PrintRunComparison(session_, finished_);
+      PrintRunComparison(session_, finished);
     }
-    if (options_.repeat > 1) PrintSeries(session_, finished_);
+    if (options_.repeat > 1) PrintSeries(session_, finished);
+    if (options_.until_confidence.has_value()) ReportJudgements();
     size_t failures = 0;
-    for (const v1::Run& run : finished_) {
+    for (const v1::Run& run : finished) {
       if (run.verdict() == v1::PASSED) continue;
       if (++failures > kTableMax) {
         std::cout << "\nFurther failures: stressctl runs list\n";
@@ -286,13 +174,20 @@ class RunCommand {
     std::cout << std::flush;
   }
 
+  void ReportJudgements() const {
+    std::map<std::string, HitRate> seen;
+    for (const v1::RunSpec& spec : specs_) seen[spec.flavor()] = HitsIn(spec.flavor());
+    for (const auto& [flavor, rate] : seen) {
+      std::cout << "\n"
+                << flavor << ": " << JudgementText(rate, options_.rate, *options_.until_confidence)
+                << "\n";
+    }
+  }
+
   Session& session_;
   const RunOptions& options_;
-  std::unique_ptr<v1::RunService::Stub> stub_;
-  RunsInFlight in_flight_;
-  StatusLine line_;
+  RunSeries series_;
   std::vector<v1::RunSpec> specs_;
-  std::vector<v1::Run> finished_;
 };
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "client/run_report.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <iostream>
 #include <map>
@@ -218,8 +217,7 @@ void PrintRunComparison(const Session& session, const std::vector<v1::Run>& runs
 
 void PrintSeries(const Session& session, const std::vector<v1::Run>& runs) {
   struct Tally {
-    int64_t run_count = 0;
-    int64_t hit_count = 0;
+    HitRate seen;
     absl::Duration busy;
     std::map<v1::Verdict, int64_t> verdicts;
   };
@@ -229,34 +227,55 @@ void PrintSeries(const Session& session, const std::vector<v1::Run>& runs) {
     ++tally.verdicts[run.verdict()];
     tally.busy += WallTime(run);
     if (run.verdict() == v1::ERROR || run.verdict() == v1::CANCELLED) continue;
-    ++tally.run_count;
-    if (ExitCodeOf(run.verdict()) == kExitFound) ++tally.hit_count;
+    ++tally.seen.run_count;
+    if (ExitCodeOf(run.verdict()) == kExitFound) ++tally.seen.hit_count;
   }
-  Table table(
-      {"FLAVOR", "RUNS>", "HITS>", "RATE PER RUN>", "95 % INTERVAL", "RUNS/S>", "VERDICTS"});
+  Table table({"FLAVOR", "RUNS>", "HITS>", "RATE PER RUN>", "95 % INTERVAL", "RUNS/S>", "HITS/S>",
+               "VERDICTS"});
   for (const auto& [flavor, tally] : tallies) {
-    const auto n = static_cast<double>(tally.run_count);
-    const double p = n > 0 ? static_cast<double>(tally.hit_count) / n : 0;
-    // 1.96: the 97.5 % point of the normal distribution.
-    const double z = 1.96;
-    const double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
-    const double half = z * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n);
     std::vector<std::string> verdicts;
     for (const auto& [verdict, count] : tally.verdicts) {
       verdicts.push_back(absl::StrCat(count, " ", VerdictCell(verdict).text));
     }
     const double seconds = absl::ToDoubleSeconds(tally.busy);
-    table.AddRow({flavor, CountText(tally.run_count),
-                  Cell(CountText(tally.hit_count), tally.hit_count > 0 ? Tone::kBad : Tone::kGood),
-                  absl::StrFormat("%.3g", p),
-                  n > 0 ? absl::StrFormat("[%.3g, %.3g]", std::max(0.0, centre - half),
-                                          std::min(1.0, centre + half))
-                        : std::string("-"),
-                  seconds > 0 ? absl::StrFormat("%.3g", n / seconds) : std::string("-"),
+    const auto per_second = [seconds](int64_t count) {
+      return seconds > 0 ? absl::StrFormat("%.3g", static_cast<double>(count) / seconds)
+                         : std::string("-");
+    };
+    const int64_t hit_count = tally.seen.hit_count;
+    table.AddRow({flavor, CountText(tally.seen.run_count),
+                  Cell(CountText(hit_count), hit_count > 0 ? Tone::kBad : Tone::kGood),
+                  absl::StrFormat("%.3g", tally.seen.PerRun()), IntervalText(tally.seen, 0.95),
+                  per_second(tally.seen.run_count), per_second(hit_count),
                   absl::StrJoin(verdicts, ", ")});
   }
   std::cout << "\n";
   session.PrintTable(table);
+}
+
+std::string IntervalText(const HitRate& seen, double confidence) {
+  if (seen.run_count == 0) return "-";
+  const RateInterval interval = IntervalOf(seen, confidence);
+  return absl::StrFormat("[%.3g, %.3g]", interval.low, interval.high);
+}
+
+std::string JudgementText(const HitRate& seen, double rate, double confidence) {
+  const std::string what = absl::StrFormat("a rate of %.3g per run", rate);
+  const std::string basis =
+      absl::StrFormat("%d hits in %d runs, %.4g %% interval %s", seen.hit_count, seen.run_count,
+                      100 * confidence, IntervalText(seen, confidence));
+  switch (JudgeRate(seen, rate, confidence)) {
+    case RateJudgement::kExcluded:
+      return absl::StrCat(what, " is excluded (", basis, ")");
+    case RateJudgement::kEstablished:
+      return absl::StrCat(what, " or more is established (", basis, ")");
+    case RateJudgement::kOpen:
+      return absl::StrFormat(
+          "%s is neither excluded nor established (%s; %d runs without a hit "
+          "would exclude it)",
+          what, basis, RunsToExclude(rate, confidence));
+  }
+  return basis;
 }
 
 }  // namespace stressd::client

@@ -5,8 +5,10 @@
 #ifndef CLIENT_RUN_REPORT_H_
 #define CLIENT_RUN_REPORT_H_
 
+#include <string>
 #include <vector>
 
+#include "client/hit_rate.h"
 #include "client/session.h"
 #include "proto/stressd/v1/run.pb.h"
 
@@ -25,9 +27,14 @@ void PrintRunComparison(const Session& session, const std::vector<v1::Run>& runs
 // line that repeats it.
 void PrintFailure(const Session& session, const v1::Run& run);
 
-// Prints hits, runs, rate and its 95 % interval (Wilson's; for no hits its upper
-// end is close to the rule of three), per flavor.
+// Prints hits, runs, rate and its 95 % interval (hit_rate.h), per flavor.
 void PrintSeries(const Session& session, const std::vector<v1::Run>& runs);
+
+// `[0.0061, 0.172]`; `-` without runs.
+std::string IntervalText(const HitRate& seen, double confidence);
+
+// What JudgeRate() says, in a sentence with its basis.
+std::string JudgementText(const HitRate& seen, double rate, double confidence);
 
 }  // namespace stressd::client
 
