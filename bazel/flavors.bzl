@@ -10,7 +10,8 @@ def _flavor_transition_impl(_settings, attr):
         "//command_line_option:linkopt": flavor.linkopts,
     }
 
-_flavor_transition = transition(
+# Builds what stands behind it in the flavor that the attribute `flavor` names.
+flavor_transition = transition(
     implementation = _flavor_transition_impl,
     inputs = [],
     outputs = [
@@ -36,7 +37,7 @@ def _flavored_test_impl(ctx):
     return _flavored_impl(ctx) + [testing.TestEnvironment({"STRESSD_FLAVOR": ctx.attr.flavor})]
 
 _ATTRS = {
-    "actual": attr.label(cfg = _flavor_transition, executable = True, mandatory = True),
+    "actual": attr.label(cfg = flavor_transition, executable = True, mandatory = True),
     "data": attr.label_list(allow_files = True),
     "flavor": attr.string(values = FLAVORS.keys(), mandatory = True),
     "_allowlist_function_transition": attr.label(
