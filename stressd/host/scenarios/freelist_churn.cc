@@ -19,14 +19,12 @@
 #include "absl/strings/str_format.h"
 #include "runtime/runtime.h"
 #include "stressd/host/scenarios/marked_number.h"
+#include "stressd/host/scenarios/object_burst.h"
 #include "stressd/host/scenarios/round_scenario.h"
 
 namespace stressd::host {
 namespace {
 
-// 3: a burst ends a little below, at, or a little above a limit.
-constexpr int64_t kAroundLimit = 3;
-constexpr size_t kTupleSizes = 2;
 // 12: numbers that the main thread keeps on its freelist during foreign clears.
 constexpr int kKeptWarm = 12;
 
@@ -53,7 +51,7 @@ class FreelistChurn final : public RoundScenario {
   }
 
  private:
-  using Burst = std::vector<rt::Object*>;
+  using Burst = ObjectBurst;
 
   absl::Status BeginRound(ScenarioContext& context) override {
     if (shared_ != nullptr) return absl::OkStatus();
@@ -61,7 +59,7 @@ class FreelistChurn final : public RoundScenario {
     shared_ = rt::ListNew(main);
     if (shared_ == nullptr) return NoMemory();
     for (int64_t i = 0; i < shared_items_; ++i) {
-      rt::Object* const number = NewNumber(main, context.prng());
+      rt::Object* const number = NewMarkedNumber(main, context.prng());
       if (number == nullptr) return NoMemory();
       const bool appended = rt::ListAppend(main, shared_, number);
       rt::Decref(main, number);
@@ -119,15 +117,15 @@ class FreelistChurn final : public RoundScenario {
   // order of its own.
   absl::Status MakeAndDrop(rt::ThreadState& thread, Prng& prng) {
     Burst burst;
-    const bool made = Make(thread, prng, burst);
+    const bool made = MakeBurst(thread, prng, burst);
     if (prng.Chance(1, 2)) std::reverse(burst.begin(), burst.end());
-    Drop(thread, burst);
+    DropBurst(thread, burst);
     return made ? absl::OkStatus() : NoMemory();
   }
 
   absl::Status HandOver(rt::ThreadState& thread, Prng& prng) {
     auto burst = std::make_unique<Burst>();
-    const bool made = Make(thread, prng, *burst);
+    const bool made = MakeBurst(thread, prng, *burst);
     // (Z1) acq_rel exchange, synchronizes with the exchange (Z1) of another
     //      thread: its burst is complete before we look at it.
     Burst* const taken =
@@ -140,7 +138,7 @@ class FreelistChurn final : public RoundScenario {
     for (int64_t i = 0; i < shared_items_; ++i) {
       const auto index = static_cast<int64_t>(prng.Below(static_cast<uint64_t>(shared_items_)));
       if (prng.Chance(1, 3)) {
-        rt::Object* const number = NewNumber(thread, prng);
+        rt::Object* const number = NewMarkedNumber(thread, prng);
         if (number == nullptr) return NoMemory();
         (void)rt::ListSet(thread, shared_, index, number);  // The size never changes.
         rt::Decref(thread, number);
@@ -156,49 +154,6 @@ class FreelistChurn final : public RoundScenario {
     return absl::OkStatus();
   }
 
-  static rt::Object* NewNumber(rt::ThreadState& thread, Prng& prng) {
-    rt::Number* const number =
-        rt::NumberNew(thread, MarkedNumber(static_cast<uint32_t>(prng.Next())));
-    return number == nullptr ? nullptr : rt::AsObject(number);
-  }
-
-  // Returns false, with what there was memory for, when it ran out.
-  static bool Make(rt::ThreadState& thread, Prng& prng, Burst& burst) {
-    const uint64_t kind = prng.Below(4);
-    const int64_t limit = kind == 0   ? rt::kListFreelistLimit
-                          : kind == 1 ? rt::kTupleFreelistLimit
-                                      : rt::kNumberFreelistLimit;
-    for (int64_t i = limit + prng.Between(-kAroundLimit, kAroundLimit); i > 0; --i) {
-      rt::Object* const object = kind == 0   ? NewList(thread, prng)
-                                 : kind == 1 ? NewTuple(thread, prng)
-                                             : NewNumber(thread, prng);
-      if (object == nullptr) return false;
-      burst.push_back(object);
-    }
-    return true;
-  }
-
-  static rt::Object* NewList(rt::ThreadState& thread, Prng& prng) {
-    rt::List* const list = rt::ListNew(thread, prng.Chance(1, 8) ? 2 : 0);
-    return list == nullptr ? nullptr : rt::AsObject(list);
-  }
-
-  // A tuple of one of kTupleSizes sizes, each of which has a freelist.
-  static rt::Object* NewTuple(rt::ThreadState& thread, Prng& prng) {
-    rt::Object* const number = NewNumber(thread, prng);
-    if (number == nullptr) return nullptr;
-    rt::Object* const items[kTupleSizes] = {number, number};
-    rt::Tuple* const tuple =
-        rt::TupleNew(thread, items, prng.Between(1, static_cast<int64_t>(kTupleSizes)));
-    rt::Decref(thread, number);
-    return tuple == nullptr ? nullptr : rt::AsObject(tuple);
-  }
-
-  static void Drop(rt::ThreadState& thread, Burst& burst) {
-    for (rt::Object* const object : burst) rt::Decref(thread, object);
-    burst.clear();
-  }
-
   void DropTaken(rt::ThreadState& thread, Burst* taken) {
     if (taken == nullptr) return;
     for (rt::Object* const object : *taken) {
@@ -206,7 +161,7 @@ class FreelistChurn final : public RoundScenario {
       // relaxed: a statistic, judged when no thread works any more.
       wrong_values_.fetch_add(1, std::memory_order_relaxed);
     }
-    Drop(thread, *taken);
+    DropBurst(thread, *taken);
     delete taken;
   }
 
@@ -227,9 +182,10 @@ class FreelistChurn final : public RoundScenario {
       rt::ThreadState& victim = *std::exchange(left, nullptr);
       Burst warm;
       for (int i = 0; i < kKeptWarm; ++i) {
-        if (rt::Object* const number = NewNumber(main, context.prng())) warm.push_back(number);
+        if (rt::Object* const number = NewMarkedNumber(main, context.prng()))
+          warm.push_back(number);
       }
-      Drop(main, warm);
+      DropBurst(main, warm);
       const bool was_warm = main.number_freelist.size() > 0;
       if (was_warm && victim.number_freelist.size() > 0) ++warm_clears_;
       rt::ClearThreadState(main, victim);

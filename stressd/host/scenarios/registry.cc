@@ -25,6 +25,7 @@ namespace stressd::host {
   SCENARIO(FreelistChurn)           \
   SCENARIO(HeapAbandon)             \
   SCENARIO(InterpreterChurn)        \
+  SCENARIO(Mixed)                   \
   SCENARIO(QsbrStall)               \
   SCENARIO(ReferenceTotals)         \
   SCENARIO(StateChurn)              \

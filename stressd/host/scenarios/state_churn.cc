@@ -17,22 +17,19 @@
 //              counters of dead threads, stop-the-world.
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "runtime/runtime.h"
 #include "stressd/host/oracles/process_usage.h"
 #include "stressd/host/scenario/load_scale.h"
-#include "stressd/host/scenarios/object_places.h"
 #include "stressd/host/scenarios/round_scenario.h"
+#include "stressd/host/scenarios/state_traffic.h"
 
 namespace stressd::host {
 namespace {
 
 constexpr int64_t kOperationsPerBreath = 8;
-constexpr size_t kObjectPlaces = 64;
 // 10,000: below, the memory is still that of a start.
 constexpr int64_t kWarmUpLives = 10'000;
 // The bound of the growth: 2 % and 1 MiB, a few stacks' worth of pages.
@@ -59,20 +56,17 @@ class StateChurn final : public RoundScenario {
       : RoundScenario(parameters, 2),
         lives_(parameters.GetInt("lives")),
         lives_per_round_(std::max<int64_t>(1, lives_ / parameters.GetInt("rounds"))),
-        bulk_(parameters.GetInt("bulk")),
-        fresh_(static_cast<size_t>(parameters.GetInt("places"))),
-        used_(static_cast<size_t>(parameters.GetInt("places"))) {}
+        place_count_(parameters.GetInt("places")),
+        traffic_(static_cast<size_t>(place_count_), parameters.GetInt("bulk")) {}
 
  private:
-  using Places = std::vector<rt::Atomic<rt::ThreadState*>>;
-
   absl::Status Work(ScenarioContext& context, Worker& worker) override {
     rt::ScopedThreadState own(context.interpreter());
     if (!own) return NoMemory();
-    // relaxed, here and below: a number that the threads together count up to.
+    // The threads together count up to it.
     const int64_t target = (rounds_done() + 1) * lives_per_round_;
-    for (int64_t i = 1; made_.load(std::memory_order_relaxed) < target; ++i) {
-      absl::Status status = WorkOnce(context, *own, worker.prng);
+    for (int64_t i = 1; traffic_.made_count() < target; ++i) {
+      absl::Status status = traffic_.WorkOnce(context, *own, worker.prng);
       if (status.ok() && i % kOperationsPerBreath == 0) {
         context.progress().Count(kOperationsPerBreath);
         status = Breathe(*own, worker.prng, 64);
@@ -81,93 +75,6 @@ class StateChurn final : public RoundScenario {
       if (!status.ok()) return status;
     }
     return absl::OkStatus();
-  }
-
-  absl::Status WorkOnce(ScenarioContext& context, rt::ThreadState& own, Prng& prng) {
-    switch (prng.Below(8)) {
-      case 0:
-        return MakeBulk(context, own, prng);
-      case 1:
-      case 2:
-      case 3:
-      case 4:
-        return Bind(own, prng);
-      case 5:
-        ReadList(context);
-        return absl::OkStatus();
-      default:
-        Delete(own, Swap(used_, prng.Next(), nullptr));
-        return absl::OkStatus();
-    }
-  }
-
-  static rt::ThreadState* Swap(Places& places, uint64_t index, rt::ThreadState* thread) {
-    // (Z5) acq_rel exchange, synchronizes with the exchange (Z5) of another
-    //      thread: who takes a thread state has it to itself, as it was left.
-    return places[index % places.size()].exchange(thread, std::memory_order_acq_rel);
-  }
-
-  absl::Status MakeBulk(ScenarioContext& context, rt::ThreadState& own, Prng& prng) {
-    for (int64_t i = prng.Between(1, bulk_); i > 0; --i) {
-      rt::ThreadState* const made = rt::NewThreadState(context.interpreter());
-      if (made == nullptr) return NoMemory();
-      made_.fetch_add(1, std::memory_order_relaxed);
-      if (rt::ThreadState* const unused = Swap(fresh_, prng.Next(), made)) {
-        never_bound_.fetch_add(1, std::memory_order_relaxed);
-        Delete(own, unused);
-      }
-    }
-    return absl::OkStatus();
-  }
-
-  // Binds a thread state that another thread made, and uses it.
-  absl::Status Bind(rt::ThreadState& own, Prng& prng) {
-    rt::ThreadState* const fresh = Swap(fresh_, prng.Next(), nullptr);
-    if (fresh == nullptr) return absl::OkStatus();
-    rt::ScopedDetach detached(own);
-    absl::Status status = WasShutDown();
-    bool ended = false;
-    if (rt::Attach(*fresh)) {
-      bound_.fetch_add(1, std::memory_order_relaxed);
-      status = Use(*fresh, prng);
-      ended = prng.Chance(1, 4);
-      if (ended) {
-        Leave(*fresh);
-      } else {
-        rt::Detach(*fresh);
-      }
-    }
-    if (!detached.End()) return WasShutDown();
-    if (!ended) Delete(own, Swap(used_, prng.Next(), fresh));
-    return status;
-  }
-
-  // Makes an object that outlives the thread state, and one that does not.
-  absl::Status Use(rt::ThreadState& thread, Prng& prng) {
-    rt::Number* const shared = rt::NumberNew(thread, 1);
-    rt::List* const local = rt::ListNew(thread, 2);
-    if (shared == nullptr || local == nullptr) return NoMemory();
-    objects_.Put(thread, prng.Next(), rt::AsObject(shared));
-    rt::SetLocalObject(thread, rt::AsObject(local));
-    return absl::OkStatus();
-  }
-
-  // Clears and deletes `victim`, which nobody else has; null is ignored.
-  static void Delete(rt::ThreadState& own, rt::ThreadState* victim) {
-    if (victim == nullptr) return;
-    rt::ClearThreadState(own, *victim);
-    rt::DeleteThreadState(own, *victim);
-    rt::ReleaseThreadState(victim);
-  }
-
-  void ReadList(ScenarioContext& context) {
-    std::array<rt::ThreadReading, 16> readings;
-    const size_t count = context.interpreter().ReadThreads(absl::MakeSpan(readings));
-    for (size_t i = 0; i < std::min(count, readings.size()); ++i) {
-      if (readings[i].id >= 2 && readings[i].status <= 4) continue;
-      found().Add("thread-list", absl::StrFormat("a thread state has id %d and status %d",
-                                                 readings[i].id, readings[i].status));
-    }
   }
 
   absl::Status BeginRound(ScenarioContext& context) override {
@@ -183,7 +90,7 @@ class StateChurn final : public RoundScenario {
       found().Add("thread-list", absl::StrFormat("%d thread states are left after a round", left));
     }
     if (!context.interpreter().Quiesce(main)) return WasShutDown();
-    const int64_t made = made_.load(std::memory_order_relaxed);
+    const int64_t made = traffic_.made_count();
     resident_bytes_ = ResidentBytes();
     if (base_lives_ == 0 && made >= std::max(lives_ / 10, kWarmUpLives)) {
       base_lives_ = made;
@@ -199,32 +106,30 @@ class StateChurn final : public RoundScenario {
     return totals.Get(rt::Counter::kHeapBundlesCreated);
   }
 
-  void DropAll(ScenarioContext& context) override {
-    rt::ThreadState& main = context.main_thread();
-    for (size_t i = 0; i < fresh_.size(); ++i) {
-      Delete(main, Swap(fresh_, i, nullptr));
-      Delete(main, Swap(used_, i, nullptr));
-    }
-    objects_.DropAll(main);
-  }
+  void DropAll(ScenarioContext& context) override { traffic_.DropAll(context); }
 
   void Conclude(ScenarioContext& context) override {
-    const int64_t made = made_.load(std::memory_order_relaxed);
-    const int64_t bound = bound_.load(std::memory_order_relaxed);
+    traffic_.Judge(found());
+    const int64_t made = traffic_.made_count();
+    const int64_t bound = traffic_.bound_count();
     context.Measure("lives_count", made);
     context.Measure("bound_count", bound);
-    context.Measure("never_bound_count", never_bound_.load(std::memory_order_relaxed));
+    context.Measure("never_bound_count", traffic_.never_bound_count());
     if (bound == 0) found().AddUnreached("no thread state was bound by another thread");
-    if (never_bound_.load(std::memory_order_relaxed) == 0) {
+    if (traffic_.never_bound_count() == 0) {
       found().AddUnreached("no thread state was deleted that was never bound");
     }
+    JudgeMemory(context);
+  }
+
+  void JudgeMemory(ScenarioContext& context) {
     if (start_bundles_ < 0) return;
     const int64_t bundles = BundlesCreated(context);
     context.Measure("bundles_created_count", bundles);
     // Twice what can have objects at a moment: each worker's own thread state and
     // the one it binds, the used ones in their places, the main thread's. Twice,
     // since a collection takes parked bundles away for a moment.
-    const int64_t bundle_bound = 2 * (2 * threads() + static_cast<int64_t>(used_.size()) + 1);
+    const int64_t bundle_bound = 2 * (2 * threads() + place_count_ + 1);
     if (bundles - start_bundles_ > bundle_bound) {
       found().Add("heap-bundles",
                   absl::StrFormat("%d bundles of heaps were made for at most %d at a time",
@@ -241,24 +146,20 @@ class StateChurn final : public RoundScenario {
       found().Add("resident-memory",
                   absl::StrFormat("%d bytes are resident after %d lives and were %d after %d; the "
                                   "growth should be at most %d",
-                                  resident_bytes_, made, base_bytes_, base_lives_, allowed));
+                                  resident_bytes_, traffic_.made_count(), base_bytes_, base_lives_,
+                                  allowed));
     }
   }
 
   const int64_t lives_;
   const int64_t lives_per_round_;
-  const int64_t bulk_;
-  Places fresh_;
-  Places used_;
-  ObjectPlaces objects_{kObjectPlaces};
+  const int64_t place_count_;
+  StateTraffic traffic_;
   int64_t base_lives_ = 0;
   int64_t base_bytes_ = 0;
   int64_t base_bundles_ = 0;
   int64_t start_bundles_ = -1;  // Negative: no round has begun.
   int64_t resident_bytes_ = 0;
-  rt::Atomic<int64_t> made_{0};
-  rt::Atomic<int64_t> bound_{0};
-  rt::Atomic<int64_t> never_bound_{0};
 };
 
 }  // namespace

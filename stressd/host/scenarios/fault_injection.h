@@ -1,0 +1,56 @@
+// Fault injection: allocations of the runtime core that fail at random, on threads
+// that ask for it.
+//
+// Model.  A FaultRound installs a hook for as long as it lives; a FaultyThread makes
+//   the fault points that its OS thread passes fail so many times in a million, by
+//   draws of its own seed; NoFaults keeps them off for a while.
+// Thread safety.  FaultRound: one at a time, made and ended while no other thread is
+//   in the runtime core. The others: a thread's own.
+// Fork.  In the child the survivor's faults go on: it uses NoFaults.
+
+#ifndef STRESSD_HOST_SCENARIOS_FAULT_INJECTION_H_
+#define STRESSD_HOST_SCENARIOS_FAULT_INJECTION_H_
+
+#include <cstdint>
+
+#include "runtime/base/fault_point.h"
+
+namespace stressd::host {
+
+class FaultRound {
+ public:
+  FaultRound();
+  ~FaultRound();
+  FaultRound(const FaultRound&) = delete;
+  FaultRound& operator=(const FaultRound&) = delete;
+
+ private:
+  const rt::FaultHook before_;
+};
+
+class FaultyThread {
+ public:
+  // `seed` is not 0.
+  FaultyThread(uint64_t seed, uint32_t faults_per_million);
+  ~FaultyThread();
+  FaultyThread(const FaultyThread&) = delete;
+  FaultyThread& operator=(const FaultyThread&) = delete;
+
+  // How many fault points have failed on this thread since it was made.
+  static int64_t fault_count();
+};
+
+class NoFaults {
+ public:
+  NoFaults();
+  ~NoFaults();
+  NoFaults(const NoFaults&) = delete;
+  NoFaults& operator=(const NoFaults&) = delete;
+
+ private:
+  const uint32_t before_;
+};
+
+}  // namespace stressd::host
+
+#endif  // STRESSD_HOST_SCENARIOS_FAULT_INJECTION_H_
