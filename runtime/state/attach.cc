@@ -308,8 +308,9 @@ bool ShutDownLocked(ThreadStateImpl& thread) {
   }
 }
 
+void EndReading(ThreadStateImpl& thread) { QsbrOf(thread).Detach(*thread.qsbr_slot); }
+
 void EndAttachmentOfUnlinked(ThreadStateImpl& thread) {
-  QsbrOf(thread).Detach(*thread.qsbr_slot);
   // relaxed: unlinked, so no stop and no other thread looks at it.
   thread.state.store(kShuttingDownWord, std::memory_order_relaxed);
   SetCurrentThreadState(nullptr);

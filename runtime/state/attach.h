@@ -50,8 +50,12 @@ void ResumeLocked(ThreadStateImpl& thread);
 void CountDownLocked(RuntimeImpl& runtime, InterpreterImpl& interpreter)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(runtime.threads_mutex);
 
+// Detaches the slot of the current thread state, which reads nothing more, ahead of
+// EndAttachmentOfUnlinked().
+void EndReading(ThreadStateImpl& thread);
+
 // Ends attached time of a thread state that has just been unlinked, so that no
-// stop looks at it any more.
+// stop looks at it any more. Its slot is detached.
 void EndAttachmentOfUnlinked(ThreadStateImpl& thread);
 
 }  // namespace rt

@@ -196,6 +196,9 @@ void DeleteThreadState(ThreadState& public_caller, ThreadState& public_victim) {
     MutexLock lifecycle(runtime.lifecycle_mutex);
     {
       MutexLock lock(interpreter.runtime.threads_mutex);
+      // Before the answer and before a stop can miss it: in a stopped world nobody's
+      // slot but the stopper's is attached, so every goal is reached there.
+      if (self) EndReading(victim);
       // Attached until here (INV-DEL-1): a stop counts on its answer.
       // relaxed: stops set the flag under the mutex.
       if (self && (victim.state.load(std::memory_order_relaxed) & kStopRequestedFlag) != 0) {
