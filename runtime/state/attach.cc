@@ -229,8 +229,9 @@ bool HandleEvalBreaker(ThreadState& public_thread) {
       return Refuse(thread);
     }
   }
-  // (T9) acq_rel, synchronizes with the fetch_or of who asked: a bit set after
-  //      this is handled at the next safe point.
+  // (T9) acq_rel, synchronizes with the fetch_or of who asked, (T16) in
+  //      PostPendingCall() for one: a bit set after this is handled at the next
+  //      safe point.
   bits = thread.eval_breaker.fetch_and(~(kEvalBreakerMerge | kEvalBreakerDelayedFree |
                                          kEvalBreakerCollect | kEvalBreakerPendingCalls),
                                        std::memory_order_acq_rel);

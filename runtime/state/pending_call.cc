@@ -39,19 +39,22 @@ bool PostPendingCall(Runtime& public_runtime, uint64_t id, PendingCall* call) {
   if (interpreter == nullptr || interpreter->pending_calls.closed) return false;
   PendingCallList& list = interpreter->pending_calls;
   call->next = nullptr;
-  if (list.last == nullptr) {
-    list.first = call;
-    // PC3: later calls find the bits raised, or a thread that will take the list.
-    for (ThreadStateImpl* thread = interpreter->threads; thread != nullptr; thread = thread->next) {
-      // relaxed: the handler takes the list under the mutex.
-      thread->eval_breaker.fetch_or(kEvalBreakerPendingCalls, std::memory_order_relaxed);
-    }
-  } else {
-    list.last->next = call;
-  }
-  list.last = call;
-  // relaxed: written under the mutex.
+  // Counted before the bits are raised: who sees its bit sees the count.
+  // relaxed: written under the mutex; released below.
   list.count.fetch_add(1, std::memory_order_relaxed);
+  if (list.last != nullptr) {
+    list.last->next = call;
+    list.last = call;
+    return true;
+  }
+  list.first = list.last = call;
+  // PC3: later calls find the bits raised, or a thread that will take the list.
+  for (ThreadStateImpl* thread = interpreter->threads; thread != nullptr; thread = thread->next) {
+    // (T16) release fetch_or, synchronizes with the fetch_and (T9) in
+    //       HandleEvalBreaker(): who clears the bit sees the list counted and waits
+    //       for the mutex to take it.
+    thread->eval_breaker.fetch_or(kEvalBreakerPendingCalls, std::memory_order_release);
+  }
   return true;
 }
 
@@ -59,7 +62,8 @@ size_t RunPendingCalls(ThreadState& thread) {
   RT_DCHECK(CurrentThreadState() == &thread, "T2", "pending calls on another thread");
   InterpreterImpl& interpreter = ImplOf(*thread.interpreter);
   PendingCallList& list = interpreter.pending_calls;
-  // relaxed: a hint. Whoever posts to an empty list raises our bit afterwards.
+  // relaxed: a hint. Who posts counts first and raises our bit afterwards, and if we
+  // have cleared it already, (T9) has ordered the count before this.
   if (list.count.load(std::memory_order_relaxed) == 0) return 0;
   PendingCall* first = nullptr;
   size_t count = 0;

@@ -111,6 +111,33 @@ TEST(PendingCallTest, PostsRaceWithTheEnd) {
   }
 }
 
+// A thread that clears its bit while the post is under way must see the call: no
+// other thread is there to run it, and the next post waits for this one.
+TEST(PendingCallTest, APostIsNotMissedByWhoLooksMeanwhile) {
+  constexpr int kCalls = (kAddressSanitizer || kThreadSanitizer) ? 5'000 : 30'000;
+  struct Call : PendingCall {
+    std::atomic<int> run_count = 0;
+  };
+  std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+  const uint64_t id = runtime->main_interpreter()->id();
+  std::vector<Call> calls(kCalls);
+  std::atomic<bool> done = false;
+  std::thread poster([&] {
+    for (Call& call : calls) {
+      call.run = [](PendingCall* self, ThreadState&) { ++static_cast<Call*>(self)->run_count; };
+      EXPECT_TRUE(PostPendingCall(*runtime, id, &call));
+      while (call.run_count == 0) std::this_thread::yield();
+    }
+    done = true;
+  });
+  {
+    ScopedThreadState worker(*runtime->main_interpreter());
+    while (!done) ASSERT_TRUE(SafePoint(*worker));
+  }
+  poster.join();
+  for (const Call& call : calls) ASSERT_EQ(call.run_count, 1);
+}
+
 TEST(ExtensionTest, IsToldInOrder) {
   std::vector<std::string> told;
   RuntimeExtension extension;
