@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 
-VIOLATION = re.compile(r"^  (\S+): (.*)$", re.MULTILINE)
+VIOLATION = re.compile(r"^  ([a-z][^:\n]*): (.*)$", re.MULTILINE)
 INVARIANT = re.compile(r"invariant (\S+) is broken at (\S+?): (.*)$", re.MULTILINE)
 SUMMARY = re.compile(r"^SUMMARY: (\w+): (.*)$", re.MULTILINE)
 UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)

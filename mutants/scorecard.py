@@ -32,8 +32,6 @@ import plant
 HERE = "mutants"
 # 3: the least for which a Wilson interval of pure hits excludes rates below 40 %.
 HITS = 3
-BEST_CPU_S = 60
-MIXED_WALL_S = 120
 # A cell of a mutant that hangs waits much and computes little.
 BEST_WALL_S = 240
 # After which a run counts as hung; the longest clean run takes a tenth of it.
@@ -77,6 +75,16 @@ class Cell:
         """Tells cells apart in the state file."""
         return " ".join([self.mutant, self.kind, self.scenario, *self.params, self.flavor,
                          self.digest])
+
+    @property
+    def limit_s(self):
+        """For how long nothing found means not found."""
+        return self.wall_s if self.kind == MIXED else self.cpu_s
+
+    def is_settled(self, state):
+        """Whether a former record answers what this cell asks."""
+        record = state.get(self.key)
+        return record is not None and (record["found"] or record["limit_s"] >= self.limit_s)
 
     @property
     def configuration(self):
@@ -126,7 +134,7 @@ class Cell:
             "hits": len(hits), "runs": len(outcomes), "wilson": [round(low, 4), round(high, 4)],
             "inconclusive": sum(outcome.verdict == "INCONCLUSIVE" for outcome in outcomes),
             "error": errors[0].detail if errors else "",
-            "median_cpu_s": middle[0], "median_wall_s": middle[1], "median_operations": middle[2],
+            "limit_s": self.limit_s, "median_cpu_s": middle[0], "median_wall_s": middle[1], "median_operations": middle[2],
             "cpu_s": round(cpu_s, 2), "wall_s": round(wall_s, 2), "oracles": oracles,
             "detail": first.detail if first else "",
         }
@@ -149,7 +157,8 @@ def append_state(path, record):
 
 def build(bazel, targets):
     """Builds the hosts. Returns the folder that holds what bazel built."""
-    subprocess.run([*bazel, "build", "--show_result=0", *targets], check=True)
+    if targets:
+        subprocess.run([*bazel, "build", "--show_result=0", *targets], check=True)
     done = subprocess.run([*bazel, "info", "bazel-bin"], check=True, capture_output=True, text=True)
     return done.stdout.strip()
 
@@ -157,7 +166,7 @@ def build(bazel, targets):
 def measure_all(cells, binary_of, flags, state):
     """Measures what is not in the state yet. Returns whether time was enough."""
     end = time.monotonic() + flags.minutes * 60
-    left = [cell for cell in cells if cell.key not in state]
+    left = [cell for cell in cells if not cell.is_settled(state)]
     complete = True
     with concurrent.futures.ThreadPoolExecutor(flags.jobs) as pool:
         running = {pool.submit(cell.measure, binary_of(cell), end): cell for cell in left}
@@ -191,8 +200,9 @@ def clean_cells(cells, state):
 
 
 def digest_of(patch):
-    """Returns what tells a patch from its former self."""
-    return hashlib.sha256(plant.read(patch).encode()).hexdigest()[:12]
+    """Returns what tells a patch from its former self; the header may change."""
+    change = plant.read(patch).partition("\n--- ")[2]
+    return hashlib.sha256(change.encode()).hexdigest()[:12]
 
 
 def percent(part, whole):
@@ -240,7 +250,7 @@ def summary(cells, kind, state):
     return sum(record["found"] for record in records), len(records)
 
 
-def write_page(path, headers, cells, clean, state):
+def write_page(flags, headers, cells, clean, state):
     """Writes the markdown page."""
     best_found, best_all = summary(cells, "best", state)
     mixed_found, mixed_all = summary(cells, MIXED, state)
@@ -249,11 +259,12 @@ def write_page(path, headers, cells, clean, state):
     total_s = sum(state[cell.key]["cpu_s"] for cell in cells if cell.key in state)
     clean_s = sum(record["cpu_s"] for record in clean_records)
     lines = plant.read(os.path.join(HERE, "page_head.md")).splitlines()
-    lines += ["## Result", "",
-              f"- {len(headers)} mutants, all of them compiled from `mutants/`.",
-              f"- Found in the declared configuration within {BEST_CPU_S} CPU-seconds: "
+    lines += ["## Result", "", *([flags.note, ""] if flags.note else []),
+              f"- {len(headers)} mutants in `mutants/`; {best_all} measured in their declared "
+              f"configuration, {mixed_all} in `mixed`.",
+              f"- Found in the declared configuration within {flags.best_seconds:g} CPU-seconds: "
               f"{percent(best_found, best_all)} of those measured.",
-              f"- Found by `mixed` with its defaults within {MIXED_WALL_S} s: "
+              f"- Found by `mixed` with its defaults within {flags.mixed_seconds:g} s: "
               f"{percent(mixed_found, mixed_all)} of those measured.",
               f"- The clean core in the same configurations: {len(alarms)} findings in "
               f"{sum(record['runs'] for record in clean_records)} runs, {clean_s:.0f} CPU-seconds "
@@ -272,19 +283,20 @@ def write_page(path, headers, cells, clean, state):
     lines += table(headers, cells, "best", state)
     lines += ["", "## Each mutant in `mixed`", ""]
     lines += table(headers, cells, MIXED, state)
-    with open(path, "w", encoding="utf-8") as file:
+    with open(flags.page, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
 
 
-def write_json(path, headers, cells, clean, state):
+def write_json(flags, headers, cells, clean, state):
     """Writes the machine-readable result."""
     def known(some):
         return [{name: value for name, value in state[cell.key].items() if name != "key"}
                 for cell in some if cell.key in state]
 
-    result = {"limits": {"hits": HITS, "best_cpu_s": BEST_CPU_S, "mixed_wall_s": MIXED_WALL_S},
+    result = {"limits": {"hits": HITS, "best_cpu_s": flags.best_seconds,
+                         "mixed_wall_s": flags.mixed_seconds},
               "mutants": headers, "cells": known(cells), "clean": known(clean)}
-    with open(path, "w", encoding="utf-8") as file:
+    with open(flags.json, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1, sort_keys=True)
         file.write("\n")
 
@@ -295,10 +307,16 @@ def parse_flags():
     parser.add_argument("--minutes", type=float, default=230, help="time for the whole matrix")
     parser.add_argument("--only", default="", help="mutants whose id contains this")
     parser.add_argument("--kinds", default="best,mixed,clean", help="cells to measure")
+    parser.add_argument("--best-seconds", type=float, default=60,
+                        help="CPU time of a cell in the declared configuration")
+    parser.add_argument("--mixed-seconds", type=float, default=120, help="time of a cell in mixed")
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time")
     parser.add_argument("--state", default="scorecard.state", help="finished cells")
     parser.add_argument("--json", default="", help="where the machine-readable result goes")
     parser.add_argument("--page", default="", help="where the markdown page goes")
+    parser.add_argument("--built", action="store_true",
+                        help="builds nothing and measures the mutants that are built")
+    parser.add_argument("--note", default="", help="a sentence on the measurement, for the page")
     parser.add_argument("--bazel", default="bazel", help="how bazel is called")
     return parser.parse_args()
 
@@ -319,7 +337,7 @@ def main():
     bazel = shlex.split(flags.bazel)
     hosts = [f"//mutants:{mutant}_{headers[mutant]['flavor']}" for mutant in chosen]
     hosts += [f"//stressd/host:stress_host_{flavor}" for flavor in flavors]
-    folder = build(bazel, hosts)
+    folder = build(bazel, [] if flags.built else hosts)
 
     def clean_host(flavor):
         return os.path.join(folder, "stressd/host", f"stress_host_{flavor}")
@@ -329,22 +347,27 @@ def main():
             return clean_host(cell.flavor)
         return os.path.join(folder, "mutants", f"{cell.mutant}_{cell.flavor}")
 
-    known = subprocess.run([clean_host(flavors[0]), "--list"], check=True, capture_output=True,
-                           text=True).stdout.split()
+    chosen = [mutant for mutant in chosen
+              if os.path.exists(f"{folder}/mutants/{mutant}_{headers[mutant]['flavor']}")]
+    if not chosen:
+        sys.exit("none of these mutants is built")
+    known = subprocess.run(
+        [f"{folder}/mutants/{chosen[0]}_{headers[chosen[0]]['flavor']}", "--list"],
+        check=True, capture_output=True, text=True).stdout.split()
     state = read_state(flags.state)
-    cells = [Cell(mutant, "best", headers[mutant], digests[mutant], BEST_CPU_S, BEST_WALL_S)
+    cells = [Cell(mutant, "best", headers[mutant], digests[mutant], flags.best_seconds, BEST_WALL_S)
              for mutant in chosen]
     if MIXED in known:
-        cells += [Cell(mutant, MIXED, headers[mutant], digests[mutant], math.inf, MIXED_WALL_S)
+        cells += [Cell(mutant, MIXED, headers[mutant], digests[mutant], math.inf, flags.mixed_seconds)
                   for mutant in chosen]
     complete = measure_all([cell for cell in cells if cell.kind in kinds], binary_of, flags, state)
     clean = list(clean_cells(cells, state))
     if complete and "clean" in kinds:
         complete = measure_all(clean, binary_of, flags, state)
     if flags.json:
-        write_json(flags.json, headers, cells, clean, state)
+        write_json(flags, headers, cells, clean, state)
     if flags.page:
-        write_page(flags.page, headers, cells, clean, state)
+        write_page(flags, headers, cells, clean, state)
     for kind in ("best", MIXED):
         found, measured = summary(cells, kind, state)
         print(f"{kind}: found {percent(found, measured)}")
