@@ -207,7 +207,8 @@ def digest_of(patch):
 
 def percent(part, whole):
     """Returns a share as text."""
-    return f"{part} of {whole} ({100 * part / whole:.0f} %)" if whole else "none measured"
+    share = f"{part} of {whole} measured ({100 * part / whole:.0f} %)" if whole else ""
+    return share or "not measured"
 
 
 def rate_text(record):
@@ -263,9 +264,9 @@ def write_page(flags, headers, cells, clean, state):
               f"- {len(headers)} mutants in `mutants/`; {best_all} measured in their declared "
               f"configuration, {mixed_all} in `mixed`.",
               f"- Found in the declared configuration within {flags.best_seconds:g} CPU-seconds: "
-              f"{percent(best_found, best_all)} of those measured.",
+              f"{percent(best_found, best_all)}.",
               f"- Found by `mixed` with its defaults within {flags.mixed_seconds:g} s: "
-              f"{percent(mixed_found, mixed_all)} of those measured.",
+              f"{percent(mixed_found, mixed_all)}.",
               f"- The clean core in the same configurations: {len(alarms)} findings in "
               f"{sum(record['runs'] for record in clean_records)} runs, {clean_s:.0f} CPU-seconds "
               f"(the mutants took {total_s:.0f}).", ""]
