@@ -28,7 +28,7 @@ def main():
         for seed in range(1, ATTEMPTS + 1):
             outcome = host_run.run_host(os.path.join(folder, header["id"] + "_plain"),
                                         header["scenario"], params, seed, 60)
-            if outcome.verdict != "PASSED":
+            if outcome.is_detection:
                 break
         print(f"{header['id']:34} {outcome.verdict:10} {outcome.oracle:22} seed {seed} "
               f"{outcome.wall_s:.2f}s {outcome.detail[:90]}")
