@@ -98,7 +98,7 @@ class ReproCommand {
     }
     if (status.error_code() != grpc::StatusCode::NOT_FOUND) return session_.Fail(status);
     std::cerr << "stressctl: the runs of " << finding_.name() << " are deleted; what is left is\n  "
-              << finding_.repeat_command() << std::endl;
+              << finding_.repeat_command() << '\n';
     return kExitCouldNotRun;
   }
 
@@ -252,7 +252,7 @@ class ReproCommand {
          hit_times.empty() ? std::string("-") : DurationText(hit_times[hit_times.size() / 2]),
          CountText(other_count)});
     session_.PrintTable(table);
-    if (!line.empty()) std::cout << "repeat   " << line << std::endl;
+    if (!line.empty()) std::cout << "repeat   " << line << '\n';
   }
 
   Session& session_;

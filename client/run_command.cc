@@ -50,7 +50,7 @@ class RunCommand {
 
  private:
   int Usage(const std::string& message) {
-    std::cerr << "stressctl: " << message << std::endl;
+    std::cerr << "stressctl: " << message << '\n';
     return kExitUsage;
   }
 
@@ -142,7 +142,7 @@ class RunCommand {
     if (session_.is_table() && options_.dry_run) {
       for (const v1::Run& run : runs) PrintRunDetails(session_, run);
     } else if (session_.is_table()) {
-      for (const v1::Run& run : runs) std::cout << run.name() << std::endl;
+      for (const v1::Run& run : runs) std::cout << run.name() << '\n';
     } else {
       session_.PrintList(runs);
     }
@@ -161,7 +161,7 @@ class RunCommand {
       PrintRunComparison(session_, finished);
     }
     if (options_.repeat > 1) PrintSeries(session_, finished);
-    if (options_.until_confidence.has_value()) ReportJudgements();
+    if (options_.until_confidence.has_value()) ReportJudgements(*options_.until_confidence);
     size_t failures = 0;
     for (const v1::Run& run : finished) {
       if (run.verdict() == v1::PASSED) continue;
@@ -174,13 +174,11 @@ class RunCommand {
     std::cout << std::flush;
   }
 
-  void ReportJudgements() const {
+  void ReportJudgements(double confidence) const {
     std::map<std::string, HitRate> seen;
     for (const v1::RunSpec& spec : specs_) seen[spec.flavor()] = HitsIn(spec.flavor());
     for (const auto& [flavor, rate] : seen) {
-      std::cout << "\n"
-                << flavor << ": " << JudgementText(rate, options_.rate, *options_.until_confidence)
-                << "\n";
+      std::cout << "\n" << flavor << ": " << JudgementText(rate, options_.rate, confidence) << "\n";
     }
   }
 
