@@ -114,7 +114,7 @@ TEST(PendingCallTest, PostsRaceWithTheEnd) {
 // A thread that clears its bit while the post is under way must see the call: no
 // other thread is there to run it, and the next post waits for this one.
 TEST(PendingCallTest, APostIsNotMissedByWhoLooksMeanwhile) {
-  constexpr int kCalls = (kAddressSanitizer || kThreadSanitizer) ? 5'000 : 30'000;
+  constexpr int kCalls = (kAddressSanitizer || kThreadSanitizer) ? 500 : 2'000;
   struct Call : PendingCall {
     std::atomic<int> run_count = 0;
   };
@@ -132,7 +132,11 @@ TEST(PendingCallTest, APostIsNotMissedByWhoLooksMeanwhile) {
   });
   {
     ScopedThreadState worker(*runtime->main_interpreter());
-    while (!done) ASSERT_TRUE(SafePoint(*worker));
+    while (!done) {
+      for (int look = 0; look < 64; ++look) ASSERT_TRUE(SafePoint(*worker));
+      // The poster may have no processor of its own.
+      std::this_thread::yield();
+    }
   }
   poster.join();
   for (const Call& call : calls) ASSERT_EQ(call.run_count, 1);
