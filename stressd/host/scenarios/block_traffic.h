@@ -16,6 +16,7 @@
 
 #include "runtime/base/atomic.h"
 #include "stressd/host/scenarios/canary_cells.h"
+#include "stressd/host/scenarios/delayed_chain.h"
 #include "stressd/host/scenarios/object_burst.h"
 #include "stressd/host/scenarios/traffic.h"
 
@@ -26,7 +27,7 @@ class BlockTraffic final : public Traffic {
   // How many Quiesce() after DropAll() until nothing waits any more.
   static constexpr int kNestingDepth = 2;
 
-  BlockTraffic() : cells_(16), bursts_(4) {}
+  BlockTraffic();
 
   absl::Status Create(ScenarioContext& context) override;
   absl::Status Operate(TrafficThread& thread) override;
@@ -34,21 +35,14 @@ class BlockTraffic final : public Traffic {
   void Judge(ViolationList& out) override;
 
  private:
-  static void DelayMore(rt::ObjectThread& thread, rt::Instance* instance, void* traffic);
-
   absl::Status Stall(TrafficThread& thread);
   absl::Status CheckStopped(rt::ThreadState& thread);
   bool UseBurst(rt::ThreadState& thread, Prng& prng);
-  static bool DelayBlock(rt::ObjectThread& thread, int64_t bytes);
-  // An instance that delays `depth` - 1 more when it is released.
-  bool DelayInstance(rt::ObjectThread& thread, int64_t depth);
-  void DropTaken(rt::ThreadState& thread, ObjectBurst* taken);
+  void CountWrong(int64_t count);
 
   CanaryCells cells_;
   std::vector<rt::Atomic<ObjectBurst*>> bursts_;
-  rt::TypeObject* type_ = nullptr;
-  rt::Atomic<int64_t> instances_made_{0};
-  rt::Atomic<int64_t> finalizers_run_{0};
+  DelayedChain chain_;
   rt::Atomic<int64_t> wrong_values_{0};
 };
 

@@ -12,11 +12,12 @@
 //   Exercises  delayed free, QSBR goals, re-entrant destructors, short-lived
 //              thread states, stop-the-world.
 
+#include <algorithm>
 #include <cstdint>
 
 #include "absl/strings/str_format.h"
-#include "runtime/alloc/heap_bundle.h"
 #include "runtime/runtime.h"
+#include "stressd/host/scenarios/delayed_chain.h"
 #include "stressd/host/scenarios/round_scenario.h"
 
 namespace stressd::host {
@@ -52,11 +53,7 @@ class DelayedFreeStorm final : public RoundScenario {
 
  private:
   absl::Status BeginRound(ScenarioContext& context) override {
-    if (type_ != nullptr) return absl::OkStatus();
-    type_ = rt::TypeNew(
-        context.main_thread(),
-        {.name = "Delayed", .slot_count = 2, .finalizer = &DelayMore, .finalizer_context = this});
-    return type_ == nullptr ? NoMemory() : absl::OkStatus();
+    return chain_.Create(context.main_thread()) ? absl::OkStatus() : NoMemory();
   }
 
   absl::Status Work(ScenarioContext& context, Worker& worker) override {
@@ -78,51 +75,12 @@ class DelayedFreeStorm final : public RoundScenario {
   bool DelayOne(rt::ThreadState& thread, Prng& prng) {
     switch (prng.Below(4)) {
       case 0:
-        return DelayBlock(thread, big_bytes_);
+        return DelayedChain::DelayBlock(thread, big_bytes_);
       case 1:
-        return DelayInstance(thread, kNestingDepth);
+        return chain_.DelayInstance(thread, kNestingDepth);
       default:
-        return DelayBlock(thread, prng.Between(1, kSmallBytes));
+        return DelayedChain::DelayBlock(thread, prng.Between(1, kSmallBytes));
     }
-  }
-
-  static bool DelayBlock(rt::ObjectThread& thread, int64_t bytes) {
-    const auto size = static_cast<size_t>(bytes);
-    void* const block = rt::AllocateBlock(thread, rt::HeapKind::kMemory, size);
-    if (block == nullptr) return false;
-    // Both ends: what is freed too early is somebody else's by now.
-    static_cast<char*>(block)[0] = 1;
-    static_cast<char*>(block)[size - 1] = 1;
-    thread.delayed_free.FreeMemory(block, size);
-    return true;
-  }
-
-  // An instance that delays `depth` - 1 more when it is released.
-  bool DelayInstance(rt::ObjectThread& thread, int64_t depth) {
-    rt::Instance* const instance = rt::InstanceNew(thread, type_);
-    if (instance == nullptr) return false;
-    // relaxed: a statistic, judged when no thread works any more.
-    instances_made_.fetch_add(1, std::memory_order_relaxed);
-    if (rt::Number* const number = rt::NumberNew(thread, depth)) {
-      rt::InstanceSet(thread, instance, 0, rt::AsObject(number));
-      rt::Decref(thread, rt::AsObject(number));
-    }
-    thread.delayed_free.FreeObject(rt::AsObject(instance), sizeof(rt::Instance));
-    return true;
-  }
-
-  static void DelayMore(rt::ObjectThread& thread, rt::Instance* instance, void* context) {
-    auto& scenario = *static_cast<DelayedFreeStorm*>(context);
-    // relaxed: a statistic, judged when no thread works any more.
-    scenario.finalizers_run_.fetch_add(1, std::memory_order_relaxed);
-    rt::Object* const number = rt::InstanceGet(thread, instance, 0);
-    if (number == nullptr) return;
-    const int64_t depth = rt::NumberValue(number);
-    rt::Decref(thread, number);
-    if (depth <= 1) return;
-    // Lack of memory makes the chain shorter, no more.
-    (void)DelayBlock(thread, kSmallBytes);
-    (void)scenario.DelayInstance(thread, depth - 1);
   }
 
   absl::Status EndRound(ScenarioContext& context) override {
@@ -150,7 +108,7 @@ class DelayedFreeStorm final : public RoundScenario {
   absl::Status DelayAlone(rt::ThreadState& main) {
     const int64_t bound = rt::DelayedFreeQueue::kByteLimit + 2 * big_bytes_;
     for (int64_t i = 0; i < alone_; ++i) {
-      if (!DelayBlock(main, big_bytes_)) return NoMemory();
+      if (!DelayedChain::DelayBlock(main, big_bytes_)) return NoMemory();
       if (!rt::SafePoint(main)) return WasShutDown();
       const int64_t waiting = main.delayed_free.pending().item_bytes;
       alone_peak_bytes_ = std::max(alone_peak_bytes_, waiting);
@@ -164,33 +122,25 @@ class DelayedFreeStorm final : public RoundScenario {
   }
 
   void DropAll(ScenarioContext& context) override {
-    if (type_ != nullptr) rt::Decref(context.main_thread(), rt::AsObject(type_));
     // The last finalizers delay more: their chains end here.
     for (int64_t i = 0; i <= kNestingDepth; ++i) {
       if (!context.interpreter().Quiesce(context.main_thread())) return;
     }
+    chain_.DropType(context.main_thread());
   }
 
   void Conclude(ScenarioContext& context) override {
     context.Measure("backlog_after_round_bytes", left_peak_bytes_);
     context.Measure("backlog_alone_bytes", alone_peak_bytes_);
-    // relaxed: no thread works any more.
-    const int64_t made = instances_made_.load(std::memory_order_relaxed);
-    const int64_t finalized = finalizers_run_.load(std::memory_order_relaxed);
-    if (made != finalized) {
-      found().Add("finalizers",
-                  absl::StrFormat("%d instances were made and %d finalizers ran", made, finalized));
-    }
+    chain_.Judge(found());
   }
 
   const int64_t lives_;
   const int64_t big_bytes_;
   const int64_t alone_;
-  rt::TypeObject* type_ = nullptr;
+  DelayedChain chain_{kSmallBytes};
   int64_t left_peak_bytes_ = 0;
   int64_t alone_peak_bytes_ = 0;
-  rt::Atomic<int64_t> instances_made_{0};
-  rt::Atomic<int64_t> finalizers_run_{0};
 };
 
 }  // namespace

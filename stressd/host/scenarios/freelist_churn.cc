@@ -130,7 +130,7 @@ class FreelistChurn final : public RoundScenario {
     //      thread: its burst is complete before we look at it.
     Burst* const taken =
         places_[prng.Below(places_.size())].exchange(burst.release(), std::memory_order_acq_rel);
-    DropTaken(thread, taken);
+    CountWrong(DropTakenBurst(thread, taken));
     return made ? absl::OkStatus() : NoMemory();
   }
 
@@ -146,23 +146,16 @@ class FreelistChurn final : public RoundScenario {
       }
       rt::Object* const item = rt::ListGet(thread, shared_, index);
       if (item == nullptr || !rt::IsNumber(item) || !IsMarkedNumber(rt::NumberValue(item))) {
-        // relaxed: a statistic, judged when no thread works any more.
-        wrong_values_.fetch_add(1, std::memory_order_relaxed);
+        CountWrong(1);
       }
       rt::DecrefIfNotNull(thread, item);
     }
     return absl::OkStatus();
   }
 
-  void DropTaken(rt::ThreadState& thread, Burst* taken) {
-    if (taken == nullptr) return;
-    for (rt::Object* const object : *taken) {
-      if (!rt::IsNumber(object) || IsMarkedNumber(rt::NumberValue(object))) continue;
-      // relaxed: a statistic, judged when no thread works any more.
-      wrong_values_.fetch_add(1, std::memory_order_relaxed);
-    }
-    DropBurst(thread, *taken);
-    delete taken;
+  void CountWrong(int64_t count) {
+    // relaxed: a statistic, judged when no thread works any more.
+    if (count != 0) wrong_values_.fetch_add(count, std::memory_order_relaxed);
   }
 
   void CheckLimits(const rt::ThreadState& thread) {
@@ -207,7 +200,7 @@ class FreelistChurn final : public RoundScenario {
     (void)EndRound(context);
     for (rt::Atomic<Burst*>& place : places_) {
       // (Z2) acquire exchange, synchronizes with the exchange (Z1) in HandOver().
-      DropTaken(main, place.exchange(nullptr, std::memory_order_acquire));
+      CountWrong(DropTakenBurst(main, place.exchange(nullptr, std::memory_order_acquire)));
     }
     if (shared_ != nullptr) rt::Decref(main, rt::AsObject(std::exchange(shared_, nullptr)));
   }

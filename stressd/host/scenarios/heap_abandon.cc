@@ -119,7 +119,7 @@ class HeapAbandon final : public RoundScenario {
   }
 
   absl::Status EndRound(ScenarioContext& context) override {
-    if ((rounds_done() + 1) % kRoundsPerClosing != 0) return absl::OkStatus();
+    if (!ClosesRound(context, kRoundsPerClosing)) return absl::OkStatus();
     places_.DropAll(context.main_thread());
     rt::BalanceSnapshot now;
     const absl::Status status = AtRest(context, &now);

@@ -259,9 +259,7 @@ class Mixed final : public RoundScenario {
 
   absl::Status EndRound(ScenarioContext& context) override {
     faults_.reset();
-    // The last round of a run that is out of time, too.
-    const bool closes = (rounds_done() + 1) % kRoundsPerClosing == 0 || context.ShouldStop();
-    if (!closes) return absl::OkStatus();
+    if (!ClosesRound(context, kRoundsPerClosing)) return absl::OkStatus();
     const absl::Status status = Close(context, /*in_child=*/false, found());
     ++closings_;
     resident_bytes_ = ResidentBytes();

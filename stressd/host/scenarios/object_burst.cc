@@ -1,7 +1,9 @@
 #include "stressd/host/scenarios/object_burst.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "stressd/host/scenarios/marked_number.h"
 
@@ -54,6 +56,16 @@ bool MakeBurst(rt::ThreadState& thread, Prng& prng, ObjectBurst& burst) {
 void DropBurst(rt::ThreadState& thread, ObjectBurst& burst) {
   for (rt::Object* const object : burst) rt::Decref(thread, object);
   burst.clear();
+}
+
+int64_t DropTakenBurst(rt::ThreadState& thread, ObjectBurst* taken) {
+  const std::unique_ptr<ObjectBurst> burst(taken);
+  if (burst == nullptr) return 0;
+  const auto wrong = std::count_if(burst->begin(), burst->end(), [](const rt::Object* object) {
+    return rt::IsNumber(object) && !IsMarkedNumber(rt::NumberValue(object));
+  });
+  DropBurst(thread, *burst);
+  return wrong;
 }
 
 }  // namespace stressd::host

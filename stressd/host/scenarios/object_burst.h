@@ -9,6 +9,7 @@
 #ifndef STRESSD_HOST_SCENARIOS_OBJECT_BURST_H_
 #define STRESSD_HOST_SCENARIOS_OBJECT_BURST_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "runtime/runtime.h"
@@ -27,6 +28,10 @@ rt::Object* NewMarkedNumber(rt::ThreadState& thread, Prng& prng);
 
 // Drops every object, from the first to the last, and empties the list.
 void DropBurst(rt::ThreadState& thread, ObjectBurst& burst);
+
+// Drops and deletes a burst that another thread has made; null is ignored. Returns
+// how many of its numbers did not hold what they were made with.
+[[nodiscard]] int64_t DropTakenBurst(rt::ThreadState& thread, ObjectBurst* taken);
 
 }  // namespace stressd::host
 

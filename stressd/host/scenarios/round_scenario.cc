@@ -72,6 +72,10 @@ bool RoundScenario::HasReachedAll(const ScenarioContext& context) {
       [this](const Requirement& requirement) { return Grown(requirement.counter) != 0; });
 }
 
+bool RoundScenario::ClosesRound(const ScenarioContext& context, int64_t every) const {
+  return (rounds_done_ + 1) % every == 0 || context.ShouldStop();
+}
+
 int64_t RoundScenario::Grown(rt::Counter counter) const {
   return after_.Get(counter) - before_.Get(counter);
 }

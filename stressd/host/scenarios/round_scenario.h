@@ -53,6 +53,10 @@ class RoundScenario : public Scenario {
   // By how much `counter` grew during Run(). In Conclude().
   int64_t Grown(rt::Counter counter) const;
 
+  // In EndRound(), of a scenario that drops and judges everything now and then: true
+  // in every `every`-th round and in the last of a run that is out of time.
+  bool ClosesRound(const ScenarioContext& context, int64_t every) const;
+
   int threads() const { return threads_; }
   int64_t rounds_done() const { return rounds_done_; }
   ViolationList& found() { return found_; }
