@@ -22,6 +22,8 @@ int ExitCodeOf(v1::Verdict verdict) {
   }
 }
 
+bool IsTrial(v1::Verdict verdict) { return verdict != v1::ERROR && verdict != v1::CANCELLED; }
+
 int ExitCodeOf(const grpc::Status& status) {
   switch (status.error_code()) {
     case grpc::StatusCode::OK:

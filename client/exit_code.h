@@ -33,6 +33,9 @@ inline constexpr char kExitCodeHelp[] =
 // The code of one finished run; an unknown verdict counts as found.
 int ExitCodeOf(v1::Verdict verdict);
 
+// True for a verdict that says something of the scenario: no ERROR, no CANCELLED.
+bool IsTrial(v1::Verdict verdict);
+
 // The code of a call that failed.
 int ExitCodeOf(const grpc::Status& status);
 

@@ -24,6 +24,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "client/commands.h"
 #include "client/exit_code.h"
 #include "client/hit_rate.h"
@@ -102,7 +103,7 @@ class ReproCommand {
     return kExitCouldNotRun;
   }
 
-  HitRate Seen(const std::vector<v1::Run>& runs) const {
+  HitRate Seen(absl::Span<const v1::Run> runs) const {
     return CountHits(runs, [this](const v1::Run& run) { return IsHit(run); });
   }
   bool IsHit(const v1::Run& run) const { return run.finding() == finding_.name(); }
@@ -116,8 +117,7 @@ class ReproCommand {
   int RunAgain(const v1::RunSpec& spec, bool ends_early, std::vector<v1::Run>* runs) {
     const size_t first = series_.finished().size();
     const auto mine = [this, first] {
-      return std::vector<v1::Run>(series_.finished().begin() + static_cast<ptrdiff_t>(first),
-                                  series_.finished().end());
+      return absl::MakeConstSpan(series_.finished()).subspan(first);
     };
     const auto needed = std::max(
         int64_t{1},
@@ -129,7 +129,7 @@ class ReproCommand {
     };
     const std::vector<v1::RunSpec> specs(static_cast<size_t>(options_.times), spec);
     const int code = series_.Execute(specs, ends_early ? RunSeries::Filter(is_open) : nullptr);
-    *runs = mine();
+    runs->assign(mine().begin(), mine().end());
     return code;
   }
 

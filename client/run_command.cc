@@ -121,7 +121,7 @@ class RunCommand {
   HitRate HitsIn(const std::string& flavor) const {
     HitRate seen;
     for (const v1::Run& run : series_.finished()) {
-      if (run.spec().flavor() != flavor || !IsTrial(run)) continue;
+      if (run.spec().flavor() != flavor || !IsTrial(run.verdict())) continue;
       ++seen.run_count;
       if (ExitCodeOf(run.verdict()) == kExitFound) ++seen.hit_count;
     }

@@ -226,7 +226,7 @@ void PrintSeries(const Session& session, const std::vector<v1::Run>& runs) {
     Tally& tally = tallies[run.spec().flavor()];
     ++tally.verdicts[run.verdict()];
     tally.busy += WallTime(run);
-    if (run.verdict() == v1::ERROR || run.verdict() == v1::CANCELLED) continue;
+    if (!IsTrial(run.verdict())) continue;
     ++tally.seen.run_count;
     if (ExitCodeOf(run.verdict()) == kExitFound) ++tally.seen.hit_count;
   }

@@ -13,10 +13,6 @@
 
 namespace stressd::client {
 
-bool IsTrial(const v1::Run& run) {
-  return run.verdict() != v1::ERROR && run.verdict() != v1::CANCELLED;
-}
-
 RunSeries::RunSeries(Session& session, SeriesOptions options)
     : session_(session),
       options_(std::move(options)),
@@ -148,11 +144,11 @@ int ExitCodeOf(const std::vector<v1::Run>& runs, bool interrupted) {
   return CombineExitCodes(codes);
 }
 
-HitRate CountHits(const std::vector<v1::Run>& runs,
+HitRate CountHits(absl::Span<const v1::Run> runs,
                   const std::function<bool(const v1::Run&)>& is_hit) {
   HitRate seen;
   for (const v1::Run& run : runs) {
-    if (!IsTrial(run)) continue;
+    if (!IsTrial(run.verdict())) continue;
     ++seen.run_count;
     if (is_hit(run)) ++seen.hit_count;
   }

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "client/hit_rate.h"
 #include "client/session.h"
 #include "client/status_line.h"
@@ -29,9 +30,6 @@ struct SeriesOptions {
   std::string request_id;
   bool quiet = false;  // No status line.
 };
-
-// True for a verdict that says something of the scenario: no ERROR, no CANCELLED.
-bool IsTrial(const v1::Run& run);
 
 class RunSeries {
  public:
@@ -72,9 +70,8 @@ class RunSeries {
 // The code of all `runs`; that of a cancellation, too, if it was `interrupted`.
 int ExitCodeOf(const std::vector<v1::Run>& runs, bool interrupted);
 
-// Hits among those of `runs` for which `is_hit` holds; ERROR and CANCELLED are
-// no trials.
-HitRate CountHits(const std::vector<v1::Run>& runs,
+// The trials (IsTrial()) among `runs` and those of them for which `is_hit` holds.
+HitRate CountHits(absl::Span<const v1::Run> runs,
                   const std::function<bool(const v1::Run&)>& is_hit);
 
 }  // namespace stressd::client
