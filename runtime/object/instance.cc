@@ -32,24 +32,6 @@ bool ClaimFinalizer(const TypeObject* type, Object* object) {
   return true;
 }
 
-Instance* InstanceNew(ObjectThread& thread, TypeObject* type) {
-  RT_DCHECK(TypeOf(&type->header)->kind == TypeKind::kType, "INV-KIND", "not a type");
-  RT_CHECK(type->kind == TypeKind::kInstance, "INV-KIND", "not a heap type");
-  const size_t bytes = sizeof(Instance) + type->slot_count * sizeof(Atomic<Object*>);
-  auto* instance =
-      reinterpret_cast<Instance*>(AllocateCollectable(thread, bytes, type->prefix_bytes));
-  if (instance == nullptr) return nullptr;
-  for (uint32_t i = 0; i < type->slot_count; ++i) {
-    // relaxed: published with the instance.
-    instance->slots[i].store(nullptr, std::memory_order_relaxed);
-  }
-  // The reference that the traverse function tells of comes first.
-  IncrefType(thread, type);
-  NewReferenceInline(thread, &instance->header, type);
-  thread.counters->AddHot(Counter::kInstancesCreated);
-  return instance;
-}
-
 Object* InstanceGet(ObjectThread& thread, Instance* instance, uint32_t slot_index) {
   CheckSlot(instance, slot_index);
   Atomic<Object*>& slot = instance->slots[slot_index];
@@ -107,6 +89,37 @@ void DestroyInstance(ObjectThread& thread, Object* object) {
   thread.counters->AddHot(Counter::kInstancesDestroyed);
   ReleaseObjectMemory(object);
   DecrefType(thread, type);
+}
+
+namespace {
+
+// Whether the death of `instance` can be seen by nobody: no finalizer, no weak
+// reference, no slot to drop.
+bool HoldsOnlyItsType(const Instance* instance, const TypeObject* type) {
+  if (type->finalizer != nullptr || type->prefix_bytes != 0) return false;
+  for (uint32_t i = 0; i < type->slot_count; ++i) {
+    // relaxed: the last reference is gone, so nobody reads or writes slots.
+    if (instance->slots[i].load(std::memory_order_relaxed) != nullptr) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+void DestroyOwnInstance(ObjectThread& thread, Object* object) {
+  RT_DCHECK(TypeOf(object)->kind == TypeKind::kInstance, "INV-KIND", "not an instance");
+  TypeObject* const type = object->type;
+  // Nothing can die of it, so neither depth nor trashcan matter. Nothing is called
+  // but the last, so no register is saved. An object that was untracked for
+  // nothing is one that Destroy() need not untrack.
+  if (HoldsOnlyItsType(reinterpret_cast<Instance*>(object), type) &&
+      UntrackIfSimple(thread, object) && DecrefTypeIfSimple(thread, type)) [[likely]] {
+    thread.counters->AddHot(Counter::kInstancesDestroyed);
+    MarkDead(object);
+    HeapFree(object);
+    return;
+  }
+  Destroy(thread, object);
 }
 
 void TraverseInstance(Object* object, ObjectVisitor visit, void* argument) {

@@ -2,7 +2,6 @@
 
 #include "runtime/alloc/heap_bundle.h"
 #include "runtime/base/check.h"
-#include "runtime/object/destroy.h"
 #include "runtime/object/object_space.h"
 #include "runtime/object/reference_count.h"
 #include "runtime/object/type.h"
@@ -30,14 +29,7 @@ int64_t NumberValue(const Object* object) {
 bool IsNumber(const Object* object) { return TypeOf(object)->kind == TypeKind::kNumber; }
 
 void DestroyNumber(ObjectThread& thread, Object* object) {
-  thread.counters->AddHot(Counter::kNumbersDestroyed);
-  MarkDead(object);
-  if (thread.number_freelist.Push(object)) [[likely]] {
-    thread.counters->AddHot(Counter::kFreelistPushes);
-    return;
-  }
-  thread.counters->Add(Counter::kFreelistOverflows);
-  HeapFree(object);
+  internal::DestroyNumberInline(thread, object);
 }
 
 }  // namespace rt

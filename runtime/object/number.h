@@ -9,7 +9,9 @@
 
 #include <cstdint>
 
+#include "runtime/alloc/heap_bundle.h"
 #include "runtime/base/check.h"
+#include "runtime/object/destroy.h"
 #include "runtime/object/new_reference.h"
 #include "runtime/object/object.h"
 #include "runtime/object/object_space.h"
@@ -43,9 +45,22 @@ namespace internal {
 // Makes `number`, a block, a number.
 inline Number* NumberBegin(ObjectThread& thread, Number* number, int64_t value) {
   number->value = value;
-  NewReferenceInline(thread, &number->header, &thread.space->types.number_type);
+  NewReferenceInline(thread, &number->header, &thread.space->types.number_type,
+                     BirthWord(kStatIndexNumber, /*gc_bits=*/0), /*tracked=*/false);
   thread.counters->AddHot(Counter::kNumbersCreated);
   return number;
+}
+
+// DestroyNumber(), where its caller is.
+inline void DestroyNumberInline(ObjectThread& thread, Object* object) {
+  thread.counters->AddHot(Counter::kNumbersDestroyed);
+  MarkDead(object);
+  if (thread.number_freelist.Push(object)) [[likely]] {
+    thread.counters->AddHot(Counter::kFreelistPushes);
+    return;
+  }
+  thread.counters->Add(Counter::kFreelistOverflows);
+  HeapFree(object);
 }
 
 }  // namespace internal

@@ -5,6 +5,7 @@
 #include "runtime/base/check.h"
 #include "runtime/object/dict.h"
 #include "runtime/object/list.h"
+#include "runtime/object/new_reference.h"
 #include "runtime/object/number.h"
 #include "runtime/object/reference_count.h"
 #include "runtime/object/tuple.h"
@@ -39,6 +40,7 @@ void MakeBuiltinType(TypeObject& type, TypeObject& type_type, TypeKind kind, uin
   type.header.type = &type_type;
   type.kind = kind;
   type.stat_index = stat_index;
+  type.birth_word = BirthWord(stat_index, /*gc_bits=*/0);
   type.destroy = destroy;
   strncpy(type.name, name, kTypeNameBytes - 1);
   type.alive_tag = kTypeAliveTag;
@@ -48,6 +50,7 @@ void MakeBuiltinType(TypeObject& type, TypeObject& type_type, TypeKind kind, uin
 void MakeCollectable(TypeObject& type, decltype(TypeObject::traverse) traverse,
                      decltype(TypeObject::clear) clear) {
   type.birth_gc_bits = kGcTracked;
+  type.birth_word = BirthWord(type.stat_index, kGcTracked);
   type.traverse = traverse;
   type.clear = clear;
 }

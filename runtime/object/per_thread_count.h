@@ -95,6 +95,10 @@ inline void DecrefPerThread(ObjectThread& thread, Object* object, CountId id);
 inline void IncrefType(ObjectThread& thread, TypeObject* type);
 inline void DecrefType(ObjectThread& thread, TypeObject* type);
 
+// DecrefType() where it is a subtraction and no more. Returns false, having done
+// nothing, where it could be the end of the type or has to look further.
+[[nodiscard]] inline bool DecrefTypeIfSimple(ObjectThread& thread, TypeObject* type);
+
 // Gives `object` an id, unless it has one. Returns its id, or kNoCountId when it
 // can have none: immortal, no memory, or the pool is closed. The caller holds a
 // reference. Takes the pool's mutex.
@@ -194,6 +198,25 @@ inline void IncrefType(ObjectThread& thread, TypeObject* type) {
 inline void DecrefType(ObjectThread& thread, TypeObject* type) {
   // relaxed: as in IncrefType().
   DecrefPerThread(thread, &type->header, type->count_id.load(std::memory_order_relaxed));
+}
+
+inline bool DecrefTypeIfSimple(ObjectThread& thread, TypeObject* type) {
+  CheckAlive(&type->header);
+  // relaxed, all: as in IncrefType() and Decref().
+  const CountId id = type->count_id.load(std::memory_order_relaxed);
+  const CountId index = id - 1;
+  if (index < thread.per_thread_count_size) {
+    --thread.per_thread_counts[index];
+  } else {
+    const uint32_t local = type->header.local.load(std::memory_order_relaxed);
+    if (id != kNoCountId || local < 2 ||
+        type->header.owner.load(std::memory_order_relaxed) != thread.owner_id) {
+      return false;
+    }
+    type->header.local.store(local - 1, std::memory_order_relaxed);
+  }
+  internal::Account(thread, &type->header, -1);
+  return true;
 }
 
 }  // namespace rt

@@ -3,6 +3,7 @@
 #include "runtime/alloc/immortal_block.h"
 #include "runtime/base/check.h"
 #include "runtime/object/destroy.h"
+#include "runtime/object/instance.h"
 #include "runtime/object/merge_queue.h"
 #include "runtime/object/new_reference.h"
 #include "runtime/object/number.h"
@@ -185,9 +186,12 @@ void MergeZeroLocal(ObjectThread& thread, Object* object) {
   int64_t shared = object->shared.load(std::memory_order_acquire);
   if (shared == kSharedInitial) {
     // Nobody else can take a reference: no need to merge. `owner` stays.
-    if (object->type->kind == TypeKind::kNumber) {
+    // relaxed: our own; an index but 0 belongs to one type.
+    if (object->stat_index.load(std::memory_order_relaxed) == kStatIndexNumber) {
       // Refers to nothing, so neither depth nor trashcan matter.
-      DestroyNumber(thread, object);
+      DestroyNumberInline(thread, object);
+    } else if (object->type->kind == TypeKind::kInstance) {
+      DestroyOwnInstance(thread, object);
     } else {
       Destroy(thread, object);
     }

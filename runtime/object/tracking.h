@@ -78,6 +78,17 @@ inline void Untrack(ObjectThread& thread, Object* object) {
   CountTracked(thread, -1);
 }
 
+// Untrack() of a tracked object where nothing has to be flushed. Returns false,
+// having done nothing, elsewhere.
+[[nodiscard]] inline bool UntrackIfSimple(ObjectThread& thread, Object* object) {
+  if ((object->gc_bits & kGcTracked) == 0 || thread.tracked_count <= 1 - kTrackedCountFlush) {
+    return false;
+  }
+  object->gc_bits = 0;
+  --thread.tracked_count;
+  return true;
+}
+
 // The object in a block of a collectable heap.
 inline Object* ObjectInBlock(HeapKind kind, void* block) {
   const size_t prefix_bytes = kind == HeapKind::kCollectablePrefix ? kObjectPrefixBytes : 0;
@@ -94,7 +105,8 @@ inline Object* ObjectInBlock(HeapKind kind, void* block) {
   const HeapKind kind = prefix_bytes == 0 ? HeapKind::kCollectable : HeapKind::kCollectablePrefix;
   void* const block = AllocateBlock(thread, kind, prefix_bytes + object_bytes);
   if (block == nullptr) return nullptr;
-  if (prefix_bytes != 0) memset(block, 0, prefix_bytes);
+  if (prefix_bytes != 0) [[unlikely]]
+    memset(block, 0, kObjectPrefixBytes);
   Object* const object = ObjectInBlock(kind, block);
   object->gc_bits = 0;
   return object;

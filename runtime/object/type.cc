@@ -97,6 +97,7 @@ TypeObject* TypeNew(ObjectThread& thread, const TypeSpec& spec) {
   type->finalizer_context = spec.finalizer_context;
   CopyName(type->name, spec.name);
   type->stat_index = ClaimIndex(*thread.space, spec.name);
+  type->birth_word = BirthWord(type->stat_index, type->birth_gc_bits);
   type->alive_tag = kTypeAliveTag;
   NewReference(thread, &type->header, &thread.space->types.type_type);
   LinkType(thread.space->types, type);
