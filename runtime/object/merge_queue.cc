@@ -205,16 +205,11 @@ size_t QueuedObjectCountWorldStopped(ObjectSpace& space) {
   return count;
 }
 
-void MergeTableBeforeFork(MergeTable& table) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  for (MergeBucket& bucket : table.buckets) bucket.mutex.Lock();
-}
-
-void MergeTableAfterForkParent(MergeTable& table) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  for (MergeBucket& bucket : table.buckets) bucket.mutex.Unlock();
-}
-
-void MergeTableAfterForkChild(MergeTable& table) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  for (MergeBucket& bucket : table.buckets) bucket.mutex.AfterForkChild();
+void CheckMergeTableBeforeFork(const MergeTable& table) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  for (const MergeBucket& bucket : table.buckets) {
+    RT_CHECK(!bucket.mutex.IsLocked(), "INV-STW-3",
+             "a bucket of the merge table is locked in a stopped world");
+  }
 }
 
 }  // namespace rt

@@ -20,9 +20,9 @@
 // run. QueueForMerge(): any attached thread.
 // Lock order.  A bucket's mutex is a leaf, but memory is allocated under it.
 // Destructors run outside of it, and may queue again.
-// Fork.  The mutexes are taken before, renewed in the child; the dead threads
-// stay in the table until the survivor clears them and drains their queues.
-// Source.  CPython Python/brc.c. Differs: keyed by thread state, not by OS
+// Fork.  The mutexes are free: only attached threads take them, and the forking
+// thread has stopped the others. The dead threads stay in the table until the survivor clears them
+// and drains their queues. Source.  CPython Python/brc.c. Differs: keyed by thread state, not by OS
 // thread; a thread state can be drained by a foreign thread.
 
 #ifndef RUNTIME_OBJECT_MERGE_QUEUE_H_
@@ -80,10 +80,10 @@ void QueueForMerge(ObjectThread& thread, Object* object);
 // Counts the entries of every queue. World stopped.
 [[nodiscard]] size_t QueuedObjectCountWorldStopped(ObjectSpace& space);
 
-// Around fork(): all 257 mutexes. See object_space.h.
-void MergeTableBeforeFork(MergeTable& table);
-void MergeTableAfterForkParent(MergeTable& table);
-void MergeTableAfterForkChild(MergeTable& table);
+// Before fork(), the world stopped: dies unless every mutex is free, as only
+// attached threads take them. So the child has none to renew: writing one in each
+// bucket would copy five pages.
+void CheckMergeTableBeforeFork(const MergeTable& table);
 
 }  // namespace rt
 

@@ -104,17 +104,15 @@ ObjectSpace::ObjectSpace(const ObjectSpaceHooks& given_hooks, const QsbrMemory& 
 void ObjectSpaceBeforeFork(ObjectSpace& space) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   space.types.mutex.Lock();
   PerThreadCountsBeforeFork(space.per_thread_counts);
-  MergeTableBeforeFork(space.merge_table);
+  CheckMergeTableBeforeFork(space.merge_table);
 }
 
 void ObjectSpaceAfterForkParent(ObjectSpace& space) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  MergeTableAfterForkParent(space.merge_table);
   PerThreadCountsAfterForkParent(space.per_thread_counts);
   space.types.mutex.Unlock();
 }
 
 void ObjectSpaceAfterForkChild(ObjectSpace& space) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  MergeTableAfterForkChild(space.merge_table);
   PerThreadCountsAfterForkChild(space.per_thread_counts);
   space.types.mutex.AfterForkChild();
 }

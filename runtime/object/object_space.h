@@ -56,11 +56,13 @@ struct ObjectSpace {
 
   const ObjectSpaceHooks hooks;
 
+  // The large tables first: what the child of a fork writes comes after them, so
+  // that it copies a page or two, and not one for each member.
   MergeTable merge_table;
+  WeakReferenceTable weak_references;
   TypeTable types;
   PerThreadCountPool per_thread_counts;
   CollectionCounts collection;
-  WeakReferenceTable weak_references;
 
   // Of the lower folders, one per interpreter.
   QsbrShared qsbr;

@@ -121,9 +121,6 @@ struct TypeStatSlot {
 
 // The types of one interpreter.
 struct TypeTable {
-  Mutex mutex;
-  TypeObject* first ABSL_GUARDED_BY(mutex) = nullptr;  // Heap types.
-  size_t heap_type_count ABSL_GUARDED_BY(mutex) = 0;
   TypeStatSlot stat_slots[kReferenceTypeCount] ABSL_GUARDED_BY(mutex);
   // Built-in types, immortal, made by ObjectSpace's constructor.
   TypeObject type_type;
@@ -132,6 +129,10 @@ struct TypeTable {
   TypeObject weak_reference_type;
   TypeObject tuple_type;
   TypeObject dict_type;
+  // Last, beside the other mutexes of the space (object_space.h).
+  Mutex mutex;
+  TypeObject* first ABSL_GUARDED_BY(mutex) = nullptr;  // Heap types.
+  size_t heap_type_count ABSL_GUARDED_BY(mutex) = 0;
 };
 
 // Makes a heap type. Returns a new reference, or null when out of memory or when

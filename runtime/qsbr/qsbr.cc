@@ -208,17 +208,15 @@ void QsbrShared::BeforeFork() { mutex_.Lock(); }
 void QsbrShared::AfterForkParent() { mutex_.Unlock(); }
 
 void QsbrShared::AfterForkChild(QsbrSlot* survivor) {
-  free_slots_ = nullptr;
-  in_use_count_ = 0;
+  // The mutex was held: the list of free slots is whole, and a free slot is left as
+  // it is, since a page that is not written is not copied.
   // relaxed, here and below: no other thread exists.
   for (SlotBlock* block = blocks_.load(std::memory_order_relaxed); block != nullptr;
        block = block->next) {
     for (uint32_t index = block->slot_count; index > 0; --index) {
       QsbrSlot* const slot = &block->slots()[index - 1];
-      if (slot == survivor) {
-        ++in_use_count_;
-        continue;
-      }
+      if (slot == survivor || slot->owner_id == 0) continue;
+      --in_use_count_;
       slot->sequence.store(kQsbrDetached, std::memory_order_relaxed);
       PushFreeLocked(slot);
     }

@@ -40,6 +40,9 @@ class InterpreterImpl final : public Interpreter {
   RuntimeImpl& runtime;
   const uint64_t id;
 
+  // Before what the child of a fork writes: the end of the space is of that kind.
+  ObjectSpace space;
+
   InterpreterImpl* next = nullptr;
   InterpreterImpl* previous = nullptr;
   ThreadStateImpl* threads = nullptr;
@@ -67,7 +70,6 @@ class InterpreterImpl final : public Interpreter {
   // Counts what its deleted thread states counted.
   CounterSlot* counters = nullptr;
 
-  ObjectSpace space;
   // Goals for the empty pages of its bundles, from space.qsbr.
   QsbrPageHold page_hold;
   Collector collector;

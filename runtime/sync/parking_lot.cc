@@ -4,7 +4,6 @@
 #include <cstddef>
 
 #include "runtime/base/atomic.h"
-#include "runtime/base/cache_line.h"
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/sync/futex_lock.h"
@@ -26,21 +25,36 @@ struct Waiter {
   Atomic<uint32_t> wake;  // 0, then 1 once the wake-up is sent.
 };
 
-struct alignas(kCacheLineBytes) Bucket {
-  FutexLock lock;
-  Waiter* first ABSL_GUARDED_BY(lock) = nullptr;
-  Waiter* last ABSL_GUARDED_BY(lock) = nullptr;
-};
-
 // 257: prime, so that addresses with a common stride spread over the buckets.
 constexpr std::size_t kBucketCount = 257;
+
+// The locks lie side by side, in one page, and not with what they guard: a child
+// of a fork writes every lock, and pays a copied page for each page of them. That
+// neighbours share cache lines does not show beside a sleep.
+struct alignas(2048) BucketLocks {
+  FutexLock of_bucket[kBucketCount];
+};
+static_assert(sizeof(BucketLocks) == alignof(BucketLocks), "never over the end of a page");
+constinit BucketLocks locks;
+
+struct Bucket {
+  FutexLock& lock();
+
+  Waiter* first ABSL_GUARDED_BY(lock()) = nullptr;
+  Waiter* last ABSL_GUARDED_BY(lock()) = nullptr;
+};
 constinit Bucket buckets[kBucketCount];
+
+// Whether a bucket had a queue when the process forked.
+constinit bool had_waiters_at_fork = false;
+
+FutexLock& Bucket::lock() { return locks.of_bucket[this - buckets]; }
 
 Bucket& BucketOf(const void* address) {
   return buckets[reinterpret_cast<uintptr_t>(address) % kBucketCount];
 }
 
-void Append(Bucket& bucket, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(bucket.lock) {
+void Append(Bucket& bucket, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(bucket.lock()) {
   waiter->previous = bucket.last;
   if (bucket.last != nullptr) {
     bucket.last->next = waiter;
@@ -50,7 +64,7 @@ void Append(Bucket& bucket, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(bucket
   bucket.last = waiter;
 }
 
-void Remove(Bucket& bucket, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(bucket.lock) {
+void Remove(Bucket& bucket, Waiter* waiter) ABSL_EXCLUSIVE_LOCKS_REQUIRED(bucket.lock()) {
   RT_CHECK(waiter->is_queued, "PARK-I1", "waiter %p is taken off twice",
            static_cast<void*>(waiter));
   if (waiter->previous != nullptr) {
@@ -104,7 +118,7 @@ ParkingLot::Parked ParkingLot::ParkErased(const void* address, int64_t timeout_n
   Bucket& bucket = BucketOf(address);
   Waiter self(address, MonotonicNanoseconds());
   {
-    FutexLockHolder hold(bucket.lock);
+    FutexLockHolder hold(bucket.lock());
     if (!validate(context)) return {ParkResult::kInvalid, 0};
     Append(bucket, &self);
   }
@@ -114,7 +128,7 @@ ParkingLot::Parked ParkingLot::ParkErased(const void* address, int64_t timeout_n
   }
   if (ReceiveWakeUp(self, deadline_ns)) return {ParkResult::kUnparked, self.token};
   {
-    FutexLockHolder hold(bucket.lock);
+    FutexLockHolder hold(bucket.lock());
     if (self.is_queued) {
       Remove(bucket, &self);
       return {ParkResult::kTimedOut, 0};
@@ -129,7 +143,7 @@ void ParkingLot::UnparkOneErased(const void* address, DecideFunction decide, voi
   Bucket& bucket = BucketOf(address);
   Waiter* waiter;
   {
-    FutexLockHolder hold(bucket.lock);
+    FutexLockHolder hold(bucket.lock());
     waiter = FirstFrom(bucket.first, address);
     UnparkInfo info = {false, false, 0};
     if (waiter != nullptr) {
@@ -150,7 +164,7 @@ uint32_t ParkingLot::UnparkAll(const void* address) {
   Waiter** end = &taken;
   uint32_t count = 0;
   {
-    FutexLockHolder hold(bucket.lock);
+    FutexLockHolder hold(bucket.lock());
     Waiter* waiter = FirstFrom(bucket.first, address);
     while (waiter != nullptr) {
       Waiter* const following = FirstFrom(waiter->next, address);
@@ -172,7 +186,7 @@ uint32_t ParkingLot::UnparkAll(const void* address) {
 
 uint32_t ParkingLot::WaiterCountForTest(const void* address) {
   Bucket& bucket = BucketOf(address);
-  FutexLockHolder hold(bucket.lock);
+  FutexLockHolder hold(bucket.lock());
   uint32_t count = 0;
   for (Waiter* waiter = FirstFrom(bucket.first, address); waiter != nullptr;
        waiter = FirstFrom(waiter->next, address)) {
@@ -182,19 +196,20 @@ uint32_t ParkingLot::WaiterCountForTest(const void* address) {
 }
 
 void ParkingLot::BeforeFork() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  for (Bucket& bucket : buckets) bucket.lock.Lock();
+  for (FutexLock& lock : locks.of_bucket) lock.Lock();
+  had_waiters_at_fork = false;
+  for (const Bucket& bucket : buckets) had_waiters_at_fork |= bucket.first != nullptr;
 }
 
 void ParkingLot::AfterForkParent() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  for (Bucket& bucket : buckets) bucket.lock.Unlock();
+  for (FutexLock& lock : locks.of_bucket) lock.Unlock();
 }
 
 void ParkingLot::AfterForkChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  for (Bucket& bucket : buckets) {
-    bucket.first = nullptr;
-    bucket.last = nullptr;
-    bucket.lock.AfterForkChild();
+  if (had_waiters_at_fork) {
+    for (Bucket& bucket : buckets) bucket.first = bucket.last = nullptr;
   }
+  for (FutexLock& lock : locks.of_bucket) lock.AfterForkChild();
 }
 
 }  // namespace rt
