@@ -17,7 +17,6 @@ void ReleaseToHeap(void* /*argument*/, void* block) { HeapFree(block); }
 void Freelist::Clear(Release release, void* argument) {
   if (release == nullptr) release = &ReleaseToHeap;
   void* block = std::exchange(head_, nullptr);
-  if (size_ > 0) size_ = 0;
   while (block != nullptr) {
     void* const next = LoadLink(block);
     Unpoison(block);
@@ -28,19 +27,21 @@ void Freelist::Clear(Release release, void* argument) {
 
 void Freelist::Disable(Release release, void* argument) {
   void* const head = std::exchange(head_, nullptr);
-  size_ = -1;  // Before the callbacks: what they push must be refused.
+  room_ = 0;  // Before the callbacks: what they push must be refused.
+  enabled_ = false;
   Freelist rest(limit_, block_bytes_, probe_bytes_);
   rest.head_ = head;
   rest.Clear(release, argument);
 }
 
 void Freelist::CheckInvariants() const {
-  int32_t count = 0;
-  for (void* block = head_; block != nullptr; block = LoadLink(block)) {
-    ++count;
-    RT_CHECK(count <= limit_, "I1", "the chain is longer than %d", limit_);
+  uint32_t depth = DepthOf(head_);
+  RT_CHECK(depth <= room_, "I1", "%u blocks, of at most %u", depth, room_);
+  for (void* block = head_; block != nullptr; block = LoadLink(block), --depth) {
+    RT_CHECK(depth > 0 && DepthOf(block) == depth, "I1", "%u blocks counted where %u are left",
+             DepthOf(block), depth);
   }
-  RT_CHECK(count == (size_ < 0 ? 0 : size_), "I1", "%d blocks, counted as %d", count, size_);
+  RT_CHECK(depth == 0, "I1", "the chain ends %u blocks too early", depth);
 }
 
 }  // namespace rt

@@ -62,12 +62,12 @@ TEST_F(FreelistTest, LastInFirstOutUpToTheLimit) {
   EXPECT_EQ(list_.Pop(), nullptr);
 }
 
-TEST_F(FreelistTest, HeaderWordsBehindTheLinkStay) {
+TEST_F(FreelistTest, HeaderWordsBehindTheLinkAndTheDepthStay) {
   auto* const words = static_cast<uint64_t*>(New());
-  for (uint64_t i = 0; i < 5; ++i) words[i] = 70 + i;
+  for (uint64_t i = 0; i < 5; ++i) words[i] = 0x700 + i;
   ASSERT_TRUE(list_.Push(words));
-  EXPECT_EQ(words[1], 71u);
-  EXPECT_EQ(words[2], 72u);
+  EXPECT_EQ(words[1], 0x701u) << "one block deep";
+  EXPECT_EQ(words[2], 0x702u);
   for (size_t i = 0; i < kBytes; ++i) {
     EXPECT_EQ(IsPoisoned(reinterpret_cast<char*>(words) + i),
               kAddressSanitizer && i >= kProbeBytes);
@@ -166,6 +166,27 @@ TEST_F(FreelistTest, BehavesLikeAStack) {
     }
     list.Disable();
   }
+}
+
+using FreelistDeathTest = FreelistTest;
+
+TEST_F(FreelistDeathTest, AChainOfAnotherLengthThanCounted) {
+  void* const first = New();
+  ASSERT_TRUE(list_.Push(first));
+  ASSERT_TRUE(list_.Push(New()));
+  EXPECT_DEATH(
+      {
+        // A block that was pushed twice.
+        *static_cast<void**>(first) = first;
+        list_.CheckInvariants();
+      },
+      "I1");
+  EXPECT_DEATH(
+      {
+        static_cast<uint8_t*>(first)[sizeof(void*)] = 3;
+        list_.CheckInvariants();
+      },
+      "I1");
 }
 
 #else

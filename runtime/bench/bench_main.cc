@@ -20,6 +20,7 @@ namespace {
 // Operation, floor, goal for the ratio. Goals are for the flavor `bench`.
 constexpr RatioRow kRows[] = {
     {"owned_pair", "plain_pair", 3},
+    {"owned_pair", "plain_words"},
     {"owned_pair", "atomic_pair", 0.33},
     {"foreign_pair", "atomic_pair", 1.15},
     {"type_pair", "owned_pair", 1.2},

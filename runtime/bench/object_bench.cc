@@ -104,13 +104,14 @@ const std::vector<TypeObject*>& SharedTypes() {
 
 void TypePair(benchmark::State& state) {
   const std::vector<TypeObject*>& types = SharedTypes();
-  ScopedThreadState thread(SharedBenchInterpreter());
-  if (!thread) abort();
+  ScopedThreadState scoped(SharedBenchInterpreter());
+  if (!scoped) abort();
+  ThreadState& thread = *scoped;  // In a register, as an interpreter has it.
   while (state.KeepRunningBatch(static_cast<int64_t>(types.size()))) {
     for (TypeObject* type : types) {
-      IncrefType(*thread, type);
+      IncrefType(thread, type);
       benchmark::ClobberMemory();
-      DecrefType(*thread, type);
+      DecrefType(thread, type);
     }
   }
 }
@@ -119,20 +120,22 @@ BENCHMARK(TypePair)->Name("type_pair_2_threads")->Threads(2);
 
 void NumberCreateDestroy(benchmark::State& state) {
   BenchRuntime bench;
+  ThreadState& thread = bench.thread();  // In a register, as an interpreter has it.
   for (auto _ : state) {
-    Object* const object = AsObject(NumberNew(bench.thread(), 1));
+    Object* const object = AsObject(NumberNew(thread, 1));
     benchmark::DoNotOptimize(object);
-    Decref(bench.thread(), object);
+    Decref(thread, object);
   }
 }
 BENCHMARK(NumberCreateDestroy)->Name("number_create_destroy");
 
 void ListCreateDestroy(benchmark::State& state) {
   BenchRuntime bench;
+  ThreadState& thread = bench.thread();  // In a register, as an interpreter has it.
   for (auto _ : state) {
-    Object* const object = AsObject(ListNew(bench.thread()));
+    Object* const object = AsObject(ListNew(thread));
     benchmark::DoNotOptimize(object);
-    Decref(bench.thread(), object);
+    Decref(thread, object);
   }
 }
 BENCHMARK(ListCreateDestroy)->Name("list_create_destroy");
@@ -140,18 +143,19 @@ BENCHMARK(ListCreateDestroy)->Name("list_create_destroy");
 // One instance stays, so that the page lives, as in mimalloc_pair.
 void InstanceCreateDestroy(benchmark::State& state) {
   BenchRuntime bench;
+  ThreadState& thread = bench.thread();  // In a register, as an interpreter has it.
   TypeSpec spec;
   spec.name = "bench";
   spec.slot_count = 2;
-  TypeObject* const type = TypeNew(bench.thread(), spec);
-  Object* const kept = AsObject(InstanceNew(bench.thread(), type));
+  TypeObject* const type = TypeNew(thread, spec);
+  Object* const kept = AsObject(InstanceNew(thread, type));
   for (auto _ : state) {
-    Object* const object = AsObject(InstanceNew(bench.thread(), type));
+    Object* const object = AsObject(InstanceNew(thread, type));
     benchmark::DoNotOptimize(object);
-    Decref(bench.thread(), object);
+    Decref(thread, object);
   }
-  Decref(bench.thread(), kept);
-  Decref(bench.thread(), AsObject(type));
+  Decref(thread, kept);
+  Decref(thread, AsObject(type));
 }
 BENCHMARK(InstanceCreateDestroy)->Name("instance_create_destroy");
 

@@ -39,8 +39,8 @@ void PushTrashcan(ObjectThread& thread, Object* object);
 void DrainTrashcan(ObjectThread& thread);
 
 // Marks dead `object` so that any later use of it is found: its type word and
-// its copy of the stat index. The last step before its memory goes to a freelist
-// or to the heap; nothing of it may be read afterwards but the header's first
+// its copy of the stat index, where RT_CHECKS are on. The last step before its memory goes to a
+// freelist or to the heap; nothing of it may be read afterwards but the header's first
 // kReadableHeaderBytes.
 void MarkDead(Object* object);
 
@@ -68,11 +68,11 @@ inline void CheckDead([[maybe_unused]] const Object* object) {
 #endif
 }
 
-inline void MarkDead(Object* object) {
+inline void MarkDead([[maybe_unused]] Object* object) {
   CheckDead(object);
+#if RT_CHECKS
   // relaxed: see CheckAlive().
   object->stat_index.store(kDeadStatIndex, std::memory_order_relaxed);
-#if RT_CHECKS
   object->type = reinterpret_cast<TypeObject*>(kDeadTypeWord);
 #endif
 }

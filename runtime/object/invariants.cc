@@ -106,8 +106,10 @@ void CheckDeadHeader(const Object* object) {
            static_cast<long long>(shared));
   RT_CHECK(object->local.load(std::memory_order_relaxed) == 0, "FL-2",
            "a local count on a freelist");
+#if RT_CHECKS
   RT_CHECK(object->stat_index.load(std::memory_order_relaxed) == kDeadStatIndex, "FL-2",
            "not marked dead on a freelist");
+#endif
 }
 
 }  // namespace
@@ -150,8 +152,13 @@ size_t CheckMergeQueueInvariantsWorldStopped(ObjectSpace& space) {
 }
 
 void CheckFreelistInvariants(ObjectThread& thread) {
-  CheckEach(thread.number_freelist,
-            [](void* block) { CheckDeadHeader(static_cast<const Object*>(block)); });
+  CheckEach(thread.number_freelist, [](void* block) {
+    const auto* object = static_cast<const Object*>(block);
+    CheckDeadHeader(object);
+    // relaxed: as above.
+    RT_CHECK(object->shared.load(std::memory_order_relaxed) == kSharedInitial, "FL-3",
+             "a number on the freelist was merged");
+  });
   CheckEach(thread.list_freelist, [](void* block) {
     CheckDeadHeader(static_cast<const Object*>(block));
     const auto* list = static_cast<const List*>(block);

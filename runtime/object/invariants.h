@@ -11,6 +11,7 @@
 //   INV-B-6  an immortal object is not queued, in either sense
 //   INV-B-7  a queue belongs to a thread that is in the table
 //   FL-1     chain length == size; FL-2 what is on a freelist is dead and empty
+//   FL-3     a number there is as one that was never shared
 
 #ifndef RUNTIME_OBJECT_INVARIANTS_H_
 #define RUNTIME_OBJECT_INVARIANTS_H_

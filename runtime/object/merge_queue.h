@@ -21,8 +21,9 @@
 // Lock order.  A bucket's mutex is a leaf, but memory is allocated under it.
 // Destructors run outside of it, and may queue again.
 // Fork.  The mutexes are free: only attached threads take them, and the forking
-// thread has stopped the others. The dead threads stay in the table until the survivor clears them
-// and drains their queues. Source.  CPython Python/brc.c. Differs: keyed by thread state, not by OS
+// thread has stopped the others. The dead threads stay in the table until the
+// survivor clears them and drains their queues.
+// Source.  CPython Python/brc.c. Differs: keyed by thread state, not by OS
 // thread; a thread state can be drained by a foreign thread.
 
 #ifndef RUNTIME_OBJECT_MERGE_QUEUE_H_

@@ -29,7 +29,9 @@ int64_t NumberValue(const Object* object) {
 bool IsNumber(const Object* object) { return TypeOf(object)->kind == TypeKind::kNumber; }
 
 void DestroyNumber(ObjectThread& thread, Object* object) {
-  internal::DestroyNumberInline(thread, object);
+  // FL-3. relaxed: dead before and after, as a prober sees it.
+  object->shared.store(kSharedInitial, std::memory_order_relaxed);
+  internal::DestroyOwnNumber(thread, object);
 }
 
 }  // namespace rt

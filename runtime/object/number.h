@@ -1,6 +1,8 @@
 // Numbers: a boxed 64-bit integer. The smallest object, with a freelist.
 //
-// Invariants.  The value never changes. FL-1, FL-2: see invariants.h.
+// Invariants.  The value never changes. FL-1, FL-2: see invariants.h. FL-3: a number
+// on the freelist has `shared` 0, and where dead objects are not marked its type:
+// what its next life need not write.
 // Thread safety.  NumberNew(): the attached thread. NumberValue(): whoever holds
 // a reference.
 
@@ -51,8 +53,26 @@ inline Number* NumberBegin(ObjectThread& thread, Number* number, int64_t value) 
   return number;
 }
 
-// DestroyNumber(), where its caller is.
-inline void DestroyNumberInline(ObjectThread& thread, Object* object) {
+// NumberBegin() of a number off the freelist, whose words of header but these are as
+// a new number's (FL-3).
+inline Number* NumberBeginAgain(ObjectThread& thread, Number* number, int64_t value) {
+  const ThreadId owner_id = thread.owner_id;
+  if (owner_id == kNobodyId) [[unlikely]]
+    return NumberBegin(thread, number, value);
+#if RT_CHECKS
+  number->header.type = &thread.space->types.number_type;
+#endif
+  number->value = value;
+  StoreBirthWord(&number->header, BirthWord(kStatIndexNumber, /*gc_bits=*/0));
+  // relaxed: probers fail on shared == 0, which it has been all the time.
+  number->header.owner.store(owner_id, std::memory_order_relaxed);
+  Account(thread, &number->header, 1);
+  thread.counters->AddHot(Counter::kNumbersCreated);
+  return number;
+}
+
+// DestroyNumber() of one that had an owner to the end, where its caller is.
+inline void DestroyOwnNumber(ObjectThread& thread, Object* object) {
   thread.counters->AddHot(Counter::kNumbersDestroyed);
   MarkDead(object);
   if (thread.number_freelist.Push(object)) [[likely]] {
@@ -73,7 +93,7 @@ inline Number* NumberNew(ObjectThread& thread, int64_t value) {
   RT_DCHECK(reinterpret_cast<uintptr_t>(number->header.type) == kDeadTypeWord, "FL-2",
             "a number on the freelist was written to");
   thread.counters->AddHot(Counter::kFreelistHits);
-  return internal::NumberBegin(thread, number, value);
+  return internal::NumberBeginAgain(thread, number, value);
 }
 
 }  // namespace rt

@@ -90,6 +90,22 @@ TEST_F(NumberTest, ClearedThreadKeepsItsFreelistsDisabled) {
   CheckFreelistInvariants(thread_);
 }
 
+TEST_F(NumberTest, AMergedNumberIsRebornWithItsOwner) {
+  Number* number = NumberNew(thread_, 1);
+  SetMaybeWeakref(AsObject(number));
+  Decref(thread_, AsObject(number));  // Merged, and dead of it.
+  CheckFreelistInvariants(thread_);
+  Number* again = NumberNew(thread_, 2);
+  CheckObjectInvariantsWorldStopped(AsObject(again));
+  EXPECT_EQ(NumberValue(AsObject(again)), 2);
+  EXPECT_TRUE(IsUniquelyReferenced(thread_, AsObject(again)));
+  Incref(thread_, AsObject(again));
+  EXPECT_EQ(TrueCount(AsObject(again)), 2);
+  Decref(thread_, AsObject(again));
+  Decref(thread_, AsObject(again));
+  EXPECT_EQ(test_.ReferenceTotal(), 0);
+}
+
 #if RT_CHECKS && RT_FREELISTS
 using NumberDeathTest = NumberTest;
 
@@ -102,6 +118,12 @@ TEST_F(NumberDeathTest, InvariantCheckSeesALiveObjectOnTheList) {
         CheckFreelistInvariants(thread_);
       },
       "FL-2");
+  EXPECT_DEATH(
+      {
+        number->header.shared.store(kSharedMerged, std::memory_order_relaxed);
+        CheckFreelistInvariants(thread_);
+      },
+      "FL-3");
 }
 #endif
 

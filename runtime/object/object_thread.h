@@ -87,7 +87,7 @@ struct alignas(kCacheLineBytes) ObjectThread {
   ObjectSpace* space = nullptr;
   // References to hot objects, by count id - 1 (per_thread_count.h).
   int64_t* per_thread_counts = nullptr;
-  uint32_t per_thread_count_size = 0;  // 0 or a power of two.
+  size_t per_thread_count_size = 0;  // 0 or a power of two.
   // Objects tracked less those untracked since the last flush (tracking.h).
   int32_t tracked_count = 0;
   // Dead objects that wait to be reused. Disabled (size -1) once cleared.

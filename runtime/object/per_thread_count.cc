@@ -260,7 +260,7 @@ void CheckPerThreadCountInvariantsWorldStopped(ObjectSpace& space) ABSL_NO_THREA
   ForEachThread(space, [&](ObjectThread& thread) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     RT_CHECK((thread.per_thread_counts == nullptr) == (thread.per_thread_count_size == 0) &&
                  (!thread.per_thread_counts_finished || thread.per_thread_count_size == 0),
-             "INV-UID-4", "an array of %u counts", thread.per_thread_count_size);
+             "INV-UID-4", "an array of %zu counts", thread.per_thread_count_size);
     for (uint32_t i = 0; i < thread.per_thread_count_size; ++i) {
       RT_CHECK(thread.per_thread_counts[i] == 0 ||
                    (i < pool.capacity && pool.entries[i].object != nullptr),

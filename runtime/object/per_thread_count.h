@@ -155,7 +155,7 @@ namespace internal {
 inline void IncrefPerThread(ObjectThread& thread, Object* object, CountId id) {
   CheckAlive(object);
   // Of id 0 the index is the largest there is.
-  const CountId index = id - 1;
+  const size_t index = size_t{id} - 1;
   if (index < thread.per_thread_count_size) [[likely]] {
     ++thread.per_thread_counts[index];
     internal::Account(thread, object, 1);
@@ -170,7 +170,7 @@ inline void IncrefPerThread(ObjectThread& thread, Object* object, CountId id) {
 
 inline void DecrefPerThread(ObjectThread& thread, Object* object, CountId id) {
   CheckAlive(object);
-  const CountId index = id - 1;
+  const size_t index = size_t{id} - 1;
   if (index < thread.per_thread_count_size) [[likely]] {
     --thread.per_thread_counts[index];
     internal::Account(thread, object, -1);
@@ -184,8 +184,16 @@ inline void DecrefPerThread(ObjectThread& thread, Object* object, CountId id) {
 }
 
 inline void IncrefType(ObjectThread& thread, TypeObject* type) {
+  CheckAlive(&type->header);
   // relaxed: an id that is seen too late costs a shared count, no more.
   const CountId id = type->count_id.load(std::memory_order_relaxed);
+  // The common case first, in one comparison: of id 0 the index is the largest.
+  const size_t index = size_t{id} - 1;
+  if (index < thread.per_thread_count_size) [[likely]] {
+    ++thread.per_thread_counts[index];
+    internal::Account(thread, &type->header, 1);
+    return;
+  }
   // relaxed: equal only if we wrote it ourselves.
   if (id == kNoCountId && type->header.owner.load(std::memory_order_relaxed) != thread.owner_id)
       [[unlikely]] {
@@ -204,7 +212,7 @@ inline bool DecrefTypeIfSimple(ObjectThread& thread, TypeObject* type) {
   CheckAlive(&type->header);
   // relaxed, all: as in IncrefType() and Decref().
   const CountId id = type->count_id.load(std::memory_order_relaxed);
-  const CountId index = id - 1;
+  const size_t index = size_t{id} - 1;
   if (index < thread.per_thread_count_size) {
     --thread.per_thread_counts[index];
   } else {

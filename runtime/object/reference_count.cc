@@ -11,23 +11,6 @@
 #include "runtime/object/type.h"
 
 namespace rt {
-namespace {
-
-void AccountIndex([[maybe_unused]] ObjectThread& thread, [[maybe_unused]] uint8_t stat_index,
-                  [[maybe_unused]] int64_t count) {
-#if RT_REFERENCE_TOTALS
-  thread.counters->AddReferences(stat_index, count);
-#endif
-}
-
-// For accounting after the last moment at which the object is surely alive.
-uint8_t StatIndexOf(const Object* object) {
-  // relaxed: constant while the object lives, and the caller holds a reference.
-  return object->stat_index.load(std::memory_order_relaxed);
-}
-
-}  // namespace
-
 void ReportDeadObject(const Object* object) {
   // Read for AddressSanitizer to see; the compiler must not drop it.
   const uintptr_t type_word = *reinterpret_cast<const volatile uintptr_t*>(
@@ -79,7 +62,7 @@ void IncrefMaybeWeakref(ObjectThread& thread, Object* object) {
 }
 
 int64_t ExplicitMerge(ObjectThread& thread, Object* object, int64_t extra) {
-  const uint8_t stat_index = StatIndexOf(object);
+  const uint8_t stat_index = internal::StatIndexOf(object);
   // relaxed: we are the owner, or the owner is stopped or gone, which a mutex
   // or the stop has ordered.
   const int64_t local = object->local.load(std::memory_order_relaxed);
@@ -94,15 +77,15 @@ int64_t ExplicitMerge(ObjectThread& thread, Object* object, int64_t extra) {
   do {
     count = (shared >> kSharedShift) + local + extra;
     // (B7) acquire and release on success. Acquire, synchronizes with (B4) in
-    //      DecrefShared(): if the count is 0, destroying comes after everything
-    //      others did with their references. Release, synchronizes with (B4)
+    //      DecrefShared() and (B14): if the count is 0, destroying comes after
+    //      everything others did with their references. Release, synchronizes with (B4)
     //      and with (B5) in TryIncrefShared(): whoever sees the merged count
     //      sees local and owner gone, and what the owner did.
   } while (!object->shared.compare_exchange_weak(shared, (count * kSharedOne) | kSharedMerged,
                                                  std::memory_order_acq_rel,
                                                  std::memory_order_relaxed));
   RT_CHECK(count >= 0, "INV-B-1", "count %lld after a merge", static_cast<long long>(count));
-  AccountIndex(thread, stat_index, extra);
+  internal::AccountIndex(thread, stat_index, extra);
   thread.counters->Add(Counter::kExplicitMerges);
   return count;
 }
@@ -180,7 +163,7 @@ void IncrefSlow(ObjectThread& thread, Object* object) {
 }
 
 void MergeZeroLocal(ObjectThread& thread, Object* object) {
-  // (B1) acquire load, synchronizes with the release (B4) in DecrefShared():
+  // (B1) acquire load, synchronizes with the releases (B4) and (B14) of others:
   //      a foreign thread's increment and decrement may have cancelled out
   //      here; destroying must still come after its last access.
   int64_t shared = object->shared.load(std::memory_order_acquire);
@@ -189,7 +172,7 @@ void MergeZeroLocal(ObjectThread& thread, Object* object) {
     // relaxed: our own; an index but 0 belongs to one type.
     if (object->stat_index.load(std::memory_order_relaxed) == kStatIndexNumber) {
       // Refers to nothing, so neither depth nor trashcan matter.
-      DestroyNumberInline(thread, object);
+      DestroyOwnNumber(thread, object);
     } else if (object->type->kind == TypeKind::kInstance) {
       DestroyOwnInstance(thread, object);
     } else {
@@ -204,7 +187,7 @@ void MergeZeroLocal(ObjectThread& thread, Object* object) {
     desired = (shared & ~kSharedFlagMask) | kSharedMerged;
     // (B2) acquire and release on success, for the reasons that
     //      ExplicitMerge() gives: acquire, synchronizes with (B4) in
-    //      DecrefShared(); release, synchronizes with (B4) and with (B5) in
+    //      DecrefShared() and (B14); release, synchronizes with (B4) and with (B5) in
     //      TryIncrefShared().
   } while (!object->shared.compare_exchange_weak(shared, desired, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed));
@@ -232,8 +215,8 @@ void DecrefShared(ObjectThread& thread, Object* object) {
     //      (B2) in MergeZeroLocal(), (B7) in ExplicitMerge(), (B9) in
     //      IsUniquelyReferenced() and (B4) in another thread: who finds the
     //      count at 0, or itself alone, sees what we did to the object.
-    //      Acquire, synchronizes with (B2), (B4) and (B7): if that is us, we
-    //      see what the others did before we destroy it.
+    //      Acquire, synchronizes with (B2), (B4), (B7) and (B14): if that is
+    //      us, we see what the others did before we destroy it.
   } while (!object->shared.compare_exchange_weak(shared, desired, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed));
   if (queue) {

@@ -39,6 +39,41 @@ inline void Account([[maybe_unused]] ObjectThread& thread, [[maybe_unused]] cons
 #endif
 }
 
+// The same by the index, for who may not read the object any more.
+inline void AccountIndex([[maybe_unused]] ObjectThread& thread, [[maybe_unused]] uint8_t stat_index,
+                         [[maybe_unused]] int64_t count) {
+#if RT_REFERENCE_TOTALS
+  thread.counters->AddReferences(stat_index, count);
+#endif
+}
+
+// For AccountIndex(), read at the last moment at which the object is surely alive.
+inline uint8_t StatIndexOf(const Object* object) {
+  // relaxed: constant while the object lives, and the caller holds a reference.
+  return object->stat_index.load(std::memory_order_relaxed);
+}
+
+// Drops a foreign thread's reference that is certainly not the last of `shared`: no
+// queue, no merge, no end. Returns false, having done nothing, where it could be,
+// and where another thread came between. Inline because an atomic operation waits
+// for every store before it, those of a call included.
+inline bool DropOneOfSeveral(ObjectThread& thread, Object* object) {
+  // relaxed: rechecked by the exchange.
+  int64_t shared = object->shared.load(std::memory_order_relaxed);
+  if (shared < 2 * kSharedOne || shared >= kImmortalSharedThreshold) return false;
+  const uint8_t stat_index = StatIndexOf(object);
+  // (B14) release on success, as (B4): synchronizes with (B1) and (B2) in
+  //       MergeZeroLocal(), (B4) in DecrefShared(), (B7) in ExplicitMerge() and
+  //       (B9) in IsUniquelyReferenced(): who drops the last reference, or finds
+  //       itself alone, sees what we did to the object.
+  if (!object->shared.compare_exchange_strong(
+          shared, shared - kSharedOne, std::memory_order_release, std::memory_order_relaxed)) {
+    return false;
+  }
+  AccountIndex(thread, stat_index, -1);
+  return true;
+}
+
 }  // namespace internal
 
 // Dies if `object` is marked dead; compiled out without RT_CHECKS.
@@ -103,7 +138,7 @@ inline void Decref(ObjectThread& thread, Object* object) {
     return;
   }
   if (local == kImmortalLocal) return;
-  internal::DecrefShared(thread, object);
+  if (!internal::DropOneOfSeveral(thread, object)) internal::DecrefShared(thread, object);
 }
 
 inline void DecrefIfNotNull(ObjectThread& thread, Object* object) {
@@ -137,8 +172,8 @@ inline bool IsUniquelyReferenced(const ObjectThread& thread, const Object* objec
   // relaxed: the owner's own fields, INV-B-4.
   return object->local.load(std::memory_order_relaxed) == 1 &&
          object->owner.load(std::memory_order_relaxed) == thread.owner_id &&
-         // (B9) acquire load, synchronizes with the release (B4) in
-         //      DecrefShared(): what others did to the object while they had
+         // (B9) acquire load, synchronizes with the releases (B4) in
+         //      DecrefShared() and (B14): what others did to the object while they had
          //      references comes before what the caller does to it alone.
          object->shared.load(std::memory_order_acquire) == kSharedInitial;
 }

@@ -5,6 +5,7 @@
 
 #include "gtest/gtest.h"
 #include "runtime/object/invariants.h"
+#include "runtime/object/list.h"
 #include "runtime/object/merge_queue.h"
 #include "runtime/object/number.h"
 #include "runtime/object/object.h"
@@ -155,7 +156,8 @@ TEST_F(ReferenceCountTest, OthersTryOnlyWhatIsMarkedForIt) {
 }
 
 TEST_F(ReferenceCountTest, TryingADeadObjectFails) {
-  Object* merged = New();
+  // A list: a number on the freelist is as one that was never shared (FL-3).
+  Object* merged = AsObject(ListNew(thread_));
   SetMaybeWeakref(merged);
   Object* initial = New();
   Decref(thread_, merged);

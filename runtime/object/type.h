@@ -85,7 +85,7 @@ struct TypeObject {
   // that can be referred to weakly (weak_reference.h).
   uint8_t prefix_bytes = 0;
   uint32_t slot_count = 0;
-  // BirthWord() of the two fields above (new_reference.h).
+  // BirthWord() of stat_index and birth_gc_bits (new_reference.h).
   uint64_t birth_word = 0;
   // Calls `visit` for each reference that the object holds (counts), as often as
   // it holds it, its type included where that is a heap type. Touches no count,
