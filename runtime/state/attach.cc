@@ -53,17 +53,21 @@ bool WaitForResume(ThreadStateImpl& thread) {
 // Attached on its behalf or by itself; the slot is attached in the first case.
 enum class AttachResult : uint8_t { kBySelf, kOnBehalf, kRefused };
 
-AttachResult TakeAttached(ThreadStateImpl& thread) {
-  for (;;) {
-    uint32_t word = kDetachedWord;
-    // (T4) acquire on success, synchronizes with the release exchange (T2) in
-    //      ResumeLocked(), the release (T5) of our own last detach and the release
-    //      (BR2) in ReturnBorrowed(): we see what was done in a stop, what another
-    //      OS thread did as us, and what was merged for us.
-    if (thread.state.compare_exchange_strong(word, kAttachedWord, std::memory_order_acquire,
-                                             std::memory_order_acquire)) {
-      return AttachResult::kBySelf;
-    }
+// Takes `thread` from detached to attached; false, having done nothing, when it is
+// in another state, which goes to `*word`.
+inline bool TryTakeAttached(ThreadStateImpl& thread, uint32_t* word) {
+  *word = kDetachedWord;
+  // (T4) acquire on success, synchronizes with the release exchange (T2) in
+  //      ResumeLocked(), the release (T5) of our own last detach and the release
+  //      (BR2) in ReturnBorrowed(): we see what was done in a stop, what another
+  //      OS thread did as us, and what was merged for us.
+  return thread.state.compare_exchange_strong(*word, kAttachedWord, std::memory_order_acquire,
+                                              std::memory_order_acquire);
+}
+
+// After TryTakeAttached() found `word`: waits until it can be had, or not any more.
+[[gnu::cold, gnu::noinline]] AttachResult WaitToAttach(ThreadStateImpl& thread, uint32_t word) {
+  do {
     if (word == kShuttingDownWord) return AttachResult::kRefused;
     if ((word & kBorrowedFlag) != 0) {
       WaitForReturn(thread);
@@ -77,11 +81,12 @@ AttachResult TakeAttached(ThreadStateImpl& thread) {
                                              std::memory_order_relaxed)) {
       return WaitForResume(thread) ? AttachResult::kOnBehalf : AttachResult::kRefused;
     }
-  }
+  } while (!TryTakeAttached(thread, &word));
+  return AttachResult::kBySelf;
 }
 
 // Detaches in answer to a stop. The slot is detached already.
-void AnswerStop(ThreadStateImpl& thread, uint32_t suspended_word) {
+[[gnu::cold, gnu::noinline]] void AnswerStop(ThreadStateImpl& thread, uint32_t suspended_word) {
   InterpreterImpl& interpreter = InterpreterOf(thread);
   RuntimeImpl& runtime = interpreter.runtime;
   MutexLock lock(runtime.threads_mutex);
@@ -133,56 +138,87 @@ bool Refuse(const ThreadStateImpl& thread) {
 
 namespace {
 
-// The part of an attach that follows the exchange of the state word.
-void BecomeAttached(ThreadStateImpl& thread, AttachResult result) {
-  SetCurrentThreadState(&thread);
+// What an attach finds to do now and then.
+[[gnu::cold, gnu::noinline]] void BindToOsThread(ThreadStateImpl& thread) {
+  // Attached, so nobody walks this thread state's parts while they change.
+  MergeQueueEnter(thread);
+  thread.bound = true;
+}
+
+[[gnu::cold, gnu::noinline]] void AskForDelayedFrees(ThreadStateImpl& thread) {
+  // Somebody has to, and the thread states that left these may have been the
+  // last ones that looked. relaxed: our own bit, for our own safe point.
+  thread.eval_breaker.fetch_or(kEvalBreakerDelayedFree, std::memory_order_relaxed);
+}
+
+// The part of an attach that follows the exchange of the state word. The slot's
+// exchange comes first: an atomic operation waits for every store before it.
+inline void BecomeAttached(ThreadStateImpl& thread, AttachResult result) {
   if (result == AttachResult::kBySelf) {
     QsbrOf(thread).Attach(*thread.qsbr_slot);
   }
+  SetCurrentThreadState(&thread);
   if (thread.os_thread != &os_thread_mark) thread.os_thread = &os_thread_mark;
-  if (!thread.bound) [[unlikely]] {
-    // Attached, so nobody walks this thread state's parts while they change.
-    MergeQueueEnter(thread);
-    thread.bound = true;
-  }
-  if (InterpreterOf(thread).space.delayed_free.HasEntries()) [[unlikely]] {
-    // Somebody has to, and the thread states that left these may have been the
-    // last ones that looked. relaxed: our own bit, for our own safe point.
-    thread.eval_breaker.fetch_or(kEvalBreakerDelayedFree, std::memory_order_relaxed);
-  }
+  if (!thread.bound) [[unlikely]]
+    BindToOsThread(thread);
+  if (InterpreterOf(thread).space.delayed_free.HasEntries()) [[unlikely]]
+    AskForDelayedFrees(thread);
   thread.counters->AddHot(Counter::kAttaches);
 }
 
-}  // namespace
-
-bool Attach(ThreadState& thread) {
-  return AttachOrRefuse(ImplOf(thread)) || Refuse(ImplOf(thread));
-}
-
-bool AttachOrRefuse(ThreadStateImpl& thread) {
-  RT_CHECK(current_thread_state == nullptr, "T2",
-           "attach on an OS thread that has a current thread state");
-  const AttachResult result = TakeAttached(thread);
+[[gnu::cold, gnu::noinline]] bool AttachSlow(ThreadStateImpl& thread, uint32_t word) {
+  const AttachResult result = WaitToAttach(thread, word);
   if (result == AttachResult::kRefused) return false;
   BecomeAttached(thread, result);
   return true;
 }
 
-void Detach(ThreadState& public_thread) {
-  ThreadStateImpl& thread = ImplOf(public_thread);
-  RT_CHECK(thread.destroy_depth == 0, "T5", "detach within a destructor");
-  // relaxed: a bit that is missed here is seen by (T14).
-  if ((thread.eval_breaker.load(std::memory_order_relaxed) & kEvalBreakerMerge) != 0) [[unlikely]] {
-    MergeQueueDrain(thread);
+inline bool AttachInline(ThreadStateImpl& thread) {
+  RT_CHECK(current_thread_state == nullptr, "T2",
+           "attach on an OS thread that has a current thread state");
+  uint32_t word;
+  if (!TryTakeAttached(thread, &word)) [[unlikely]]
+    return AttachSlow(thread, word);
+  BecomeAttached(thread, AttachResult::kBySelf);
+  return true;
+}
+
+}  // namespace
+
+bool Attach(ThreadState& thread) { return AttachInline(ImplOf(thread)) || Refuse(ImplOf(thread)); }
+
+bool AttachOrRefuse(ThreadStateImpl& thread) { return AttachInline(thread); }
+
+namespace {
+
+inline void DetachInline(ThreadStateImpl& thread) {
+  RT_CHECK(current_thread_state == &thread, "T2", "detach of a thread state that is not current");
+  thread.counters->AddHot(Counter::kDetaches);
+  QsbrOf(thread).Detach(*thread.qsbr_slot);
+  SetCurrentThreadState(nullptr);
+  uint32_t word = kAttachedWord;
+  // (T5) seq_cst on success. As a release it synchronizes with the acquire (T4) of
+  //      the next attach, (T15) in DrainAndDetach(), (T8) in
+  //      RequestSuspensionLocked(), (T3) in ShutDownLocked() and (BR1) in
+  //      BorrowDetached(): who attaches, stops, clears or borrows us sees all we
+  //      did. Total order with (T14) and (BR3): see there.
+  if (!thread.state.compare_exchange_strong(word, kDetachedWord, std::memory_order_seq_cst,
+                                            std::memory_order_relaxed)) [[unlikely]] {
+    AnswerStop(thread, kSuspendedWord);
   }
-  for (;;) {
-    DetachAnywhere(thread);
-    // (T14) seq_cst load, total order with (T5), (BR3) and the bit's setting in
-    //       object/merge_queue.cc: who queued for us before it could see us
-    //       detached has set the bit, and we see it. BO-4.
-    if ((thread.eval_breaker.load(std::memory_order_seq_cst) & kEvalBreakerMerge) == 0) [[likely]] {
-      return;
-    }
+}
+
+// Whether somebody has queued for `thread`, which is detached.
+inline bool QueuedWhileLeaving(const ThreadStateImpl& thread) {
+  // (T14) seq_cst load, total order with (T5), (BR3) and the bit's setting in
+  //       object/merge_queue.cc: who queued for us before it could see us
+  //       detached has set the bit, and we see it. BO-4.
+  return (thread.eval_breaker.load(std::memory_order_seq_cst) & kEvalBreakerMerge) != 0;
+}
+
+// Merges what was queued for detached `thread`, as often as there is something.
+[[gnu::cold, gnu::noinline]] void DrainAndDetach(ThreadStateImpl& thread) {
+  do {
     uint32_t word = kDetachedWord;
     // Stopped or borrowed meanwhile: the borrower takes all there is; what a stop
     // interrupts waits for the next one who queues, or for our attach.
@@ -194,25 +230,25 @@ void Detach(ThreadState& public_thread) {
     }
     BecomeAttached(thread, AttachResult::kBySelf);
     MergeQueueDrain(thread);
-  }
+    DetachInline(thread);
+  } while (QueuedWhileLeaving(thread));
 }
 
-void DetachAnywhere(ThreadStateImpl& thread) {
-  RT_CHECK(current_thread_state == &thread, "T2", "detach of a thread state that is not current");
-  thread.counters->AddHot(Counter::kDetaches);
-  QsbrOf(thread).Detach(*thread.qsbr_slot);
-  SetCurrentThreadState(nullptr);
-  uint32_t word = kAttachedWord;
-  // (T5) seq_cst on success. As a release it synchronizes with the acquire (T4) of
-  //      the next attach, (T15) in Detach(), (T8) in RequestSuspensionLocked(),
-  //      (T3) in ShutDownLocked() and (BR1) in BorrowDetached(): who attaches,
-  //      stops, clears or borrows us sees all we did. Total order with (T14)
-  //      and (BR3): see there.
-  if (!thread.state.compare_exchange_strong(word, kDetachedWord, std::memory_order_seq_cst,
-                                            std::memory_order_relaxed)) {
-    AnswerStop(thread, kSuspendedWord);
+}  // namespace
+
+void Detach(ThreadState& public_thread) {
+  ThreadStateImpl& thread = ImplOf(public_thread);
+  RT_CHECK(thread.destroy_depth == 0, "T5", "detach within a destructor");
+  // relaxed: a bit that is missed here is seen by (T14).
+  if ((thread.eval_breaker.load(std::memory_order_relaxed) & kEvalBreakerMerge) != 0) [[unlikely]] {
+    MergeQueueDrain(thread);
   }
+  DetachInline(thread);
+  if (QueuedWhileLeaving(thread)) [[unlikely]]
+    DrainAndDetach(thread);
 }
+
+void DetachAnywhere(ThreadStateImpl& thread) { DetachInline(thread); }
 
 bool HandleEvalBreaker(ThreadState& public_thread) {
   ThreadStateImpl& thread = ImplOf(public_thread);
@@ -280,7 +316,7 @@ void ResumeLocked(ThreadStateImpl& thread) {
     // On its behalf, before it can run: nobody frees what it is about to read.
     if (waiting) QsbrOf(thread).Attach(*thread.qsbr_slot);
     // (T2) release exchange, synchronizes with the acquire (T1) in
-    //      WaitForResume() and (T4) in TakeAttached().
+    //      WaitForResume() and (T4) in TryTakeAttached().
     if (thread.state.compare_exchange_strong(word, waiting ? kAttachedWord : kDetachedWord | borrow,
                                              std::memory_order_release,
                                              std::memory_order_relaxed)) {
