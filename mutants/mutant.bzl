@@ -96,7 +96,7 @@ for unit in "$units"/units/*; do
   "$compiler" "$@" $language -c "$unit" -o "$out.$(basename "$unit").o"
 done
 if [ "$(ls "$out".*.o | wc -l)" -eq 1 ]; then mv "$out".*.o "$out"; else
-  "$compiler" -fuse-ld=lld-19 -nostdlib -r -o "$out" "$out".*.o
+  "$compiler" -B/usr/bin -fuse-ld=lld-19 -nostdlib -r -o "$out" "$out".*.o
 fi""",
         arguments = [object_file.path, planted.path, compiler] + command,
         env = cc_common.get_environment_variables(
