@@ -1,6 +1,7 @@
 #include "runtime/alloc/bundle_pool.h"
 
 #include "runtime/base/check.h"
+#include "runtime/base/schedule_point.h"
 
 namespace rt {
 
@@ -11,6 +12,7 @@ BundlePool::~BundlePool() {
 }
 
 void BundlePool::Park(HeapBundle* bundle) {
+  RT_SCHEDULE_POINT("alloc.park_heaps");
   if (bundle->owner_id() != 0) bundle->Unbind();
   MutexLock lock(mutex_);
   bundle->next_parked_ = first_;
@@ -29,6 +31,7 @@ HeapBundle* BundlePool::TakeFirst() {
 }
 
 HeapBundle* BundlePool::Adopt(uint64_t owner_id, const PageHold& page_hold, bool* adopted) {
+  RT_SCHEDULE_POINT("alloc.adopt_heaps");
   HeapBundle* bundle = TakeFirst();
   if (adopted != nullptr) *adopted = bundle != nullptr;
   if (bundle == nullptr) bundle = HeapBundle::Allocate(page_hold);

@@ -7,6 +7,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/fault_point.h"
 #include "runtime/base/raw_memory.h"
+#include "runtime/base/slow_path_point.h"
 #include "runtime/qsbr/qsbr.h"
 #include "runtime/stats/counter_block.h"
 
@@ -189,6 +190,10 @@ bool DelayedFreeQueue::EnsureRoom() {
     void* const memory = RawAllocate(sizeof(DelayedFreeChunk), alignof(DelayedFreeChunk));
     if (memory == nullptr) return false;
     chunk = new (memory) DelayedFreeChunk;
+  }
+  if (TakesSlowPath("alloc.delayed_chunk_full")) {
+    // Room for one entry.
+    chunk->read_index = chunk->sealed_index = chunk->write_index = kDelayedFreeChunkItems - 1;
   }
   PushBack(&own_, chunk);
   unsealed_bytes_ = 0;

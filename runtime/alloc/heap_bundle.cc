@@ -10,6 +10,7 @@
 #include "runtime/base/fault_point.h"
 #include "runtime/base/raw_memory.h"
 #include "runtime/base/sanitizer.h"
+#include "runtime/base/schedule_point.h"
 #include "runtime/base/thread_id.h"
 #include "runtime/sync/once.h"
 
@@ -206,6 +207,7 @@ void* HeapAllocateMarked(HeapBundle* bundle, HeapKind kind, size_t bytes) {
             static_cast<unsigned long long>(CurrentThreadId()),
             static_cast<unsigned long long>(bundle->owner_id_));
   if (FaultPoint("alloc.heap_block")) return nullptr;
+  RT_SCHEDULE_POINT("alloc.heap_allocate");
   if (bytes < kSmallestBlockBytes) bytes = kSmallestBlockBytes;
   // mimalloc refuses sizes beyond PTRDIFF_MAX; a trailer must not wrap them.
   if (bytes > SIZE_MAX - kTrailerBytes) return nullptr;
@@ -221,6 +223,7 @@ void* HeapAllocateMarked(HeapBundle* bundle, HeapKind kind, size_t bytes) {
 
 void HeapFreeMarked(void* block) {
   if (block == nullptr) return;
+  RT_SCHEDULE_POINT("alloc.heap_free");
   if constexpr (kMarksDeadBlocks) {
     const size_t block_bytes = rt_mi_block_bytes(block);
     size_t keep = HeaderProbeBytes(HeapBlockKind(block));

@@ -5,15 +5,17 @@
 // SchedulePoint() just before it acts, with what it is about to do, on which
 // address and where. A point is named by hand ("qsbr.attach") or, by default,
 // by the file and line of the operation's caller.
-// Plugging in.  SchedulePoint() is the one place to change: today it is empty
-// and costs nothing. An engine that perturbs or controls threads gives it a
-// body (or calls through a hook) here; no other source changes. The body must
-// not pass a schedule point itself, nor allocate from the runtime, and may be
-// called with any lock held.
+// Hook.  SetScheduleHook() tells an engine of every point; stressd/host's
+// perturbation is one. None is installed by default: a point then is one relaxed
+// load and a branch that is not taken. Nothing at all where RT_SCHEDULE_POINTS is
+// 0. A hook must not pass a schedule point itself, nor allocate from the runtime,
+// nor change errno, and may be called with any lock held.
+// Fork.  The hook stays installed in the child.
 // Thread safety.  Called by any thread, attached or not.
 #ifndef RUNTIME_BASE_SCHEDULE_POINT_H_
 #define RUNTIME_BASE_SCHEDULE_POINT_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "runtime/base/config.h"
@@ -52,22 +54,55 @@ class SchedulePointSite {
   constexpr const char* file() const { return file_; }
   constexpr uint32_t line() const { return line_; }
 
- private:
+  // From its parts: for who passes them on.
   constexpr SchedulePointSite(const char* name, const char* file, uint32_t line)
       : name_(name), file_(file), line_(line) {}
 
+ private:
   const char* name_;
   const char* file_;
   uint32_t line_;
 };
 
+// Called by a thread at a schedule point, before it does `kind` on `address`
+// (null for kFence, kSpin and kNamed).
+using ScheduleHook = void (*)(SchedulePointKind kind, const volatile void* address,
+                              SchedulePointSite site);
+
+// Installs `hook`, or none when null. Returns the one before. Any thread; others may
+// be in the old hook when this returns, so what that needs stays.
+ScheduleHook SetScheduleHook(ScheduleHook hook);
+
+namespace internal {
+
+inline constinit std::atomic<ScheduleHook> schedule_hook{nullptr};
+
+// Clang keeps nearly all registers over a call of this kind, so that the caller's
+// common way saves none.
+#if defined(__clang__) && __has_attribute(preserve_most)
+#define RT_KEEPS_REGISTERS __attribute__((preserve_most))
+#else
+#define RT_KEEPS_REGISTERS
+#endif
+
+[[gnu::cold, gnu::noinline]] RT_KEEPS_REGISTERS void PassSchedulePoint(SchedulePointKind kind,
+                                                                       const volatile void* address,
+                                                                       const char* name,
+                                                                       const char* file,
+                                                                       uint32_t line);
+
+}  // namespace internal
+
 // Tells the scheduling engine, when there is one, that the calling thread is
-// about to do `kind` on `address` (null for kFence and kNamed).
-constexpr void SchedulePoint([[maybe_unused]] SchedulePointKind kind,
-                             [[maybe_unused]] const volatile void* address,
-                             [[maybe_unused]] SchedulePointSite site) {
+// about to do `kind` on `address` (null for kFence, kSpin and kNamed).
+inline void SchedulePoint([[maybe_unused]] SchedulePointKind kind,
+                          [[maybe_unused]] const volatile void* address,
+                          [[maybe_unused]] SchedulePointSite site) {
 #if RT_SCHEDULE_POINTS
-  // The engine goes here.
+  // relaxed: nearly always null, and then nothing follows from it.
+  if (internal::schedule_hook.load(std::memory_order_relaxed) != nullptr) [[unlikely]] {
+    internal::PassSchedulePoint(kind, address, site.name(), site.file(), site.line());
+  }
 #endif
 }
 

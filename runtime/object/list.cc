@@ -2,6 +2,7 @@
 
 #include "runtime/alloc/heap_bundle.h"
 #include "runtime/base/check.h"
+#include "runtime/base/slow_path_point.h"
 #include "runtime/object/destroy.h"
 #include "runtime/object/new_reference.h"
 #include "runtime/object/object_space.h"
@@ -22,6 +23,13 @@ constexpr int64_t kLargestCapacity = int64_t{1} << 40;
 
 size_t ArrayBytes(int64_t capacity) {
   return sizeof(ListArray) + static_cast<size_t>(capacity) * sizeof(Atomic<Object*>);
+}
+
+// Returns what a full array of `size` slots grows to.
+int64_t GrownCapacity(int64_t size) {
+  if (TakesSlowPath("object.list_growth")) return size + 1;
+  // By half: the copies then cost less than three stores an item.
+  return size == 0 ? kSmallestCapacity : size + (size + 1) / 2;
 }
 
 // Returns an array of empty slots, or null when out of memory.
@@ -183,11 +191,7 @@ bool ListAppend(ObjectThread& thread, List* list, Object* item) {
     MutexLock lock(list->header.mutex);
     const int64_t size = SizeLocked(list);
     const int64_t capacity = CapacityLocked(list);
-    // By half: the copies then cost less than three stores an item.
-    if (size == capacity &&
-        !ResizeLocked(thread, list, size == 0 ? kSmallestCapacity : size + (size + 1) / 2, &old)) {
-      return false;
-    }
+    if (size == capacity && !ResizeLocked(thread, list, GrownCapacity(size), &old)) return false;
     Incref(thread, item);
     StoreItemLocked(ArrayLocked(list), size, item);
     // relaxed: a hint to readers; the slot says what is there.

@@ -1,12 +1,14 @@
 #include "runtime/object/merge_stack.h"
 
 #include "runtime/base/raw_memory.h"
+#include "runtime/base/slow_path_point.h"
 
 namespace rt {
 
 bool PushMergeStack(MergeStack& stack, Object* object) {
   MergeQueueChunk* chunk = stack.head;
-  if (chunk == nullptr || chunk->count == kMergeChunkCapacity) {
+  if (chunk == nullptr || chunk->count == kMergeChunkCapacity ||
+      TakesSlowPath("object.merge_chunk_full")) {
     chunk = static_cast<MergeQueueChunk*>(
         RawAllocate(sizeof(MergeQueueChunk), alignof(MergeQueueChunk)));
     if (chunk == nullptr) return false;

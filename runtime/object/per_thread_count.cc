@@ -5,6 +5,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/raw_memory.h"
+#include "runtime/base/slow_path_point.h"
 #include "runtime/object/destroy.h"
 #include "runtime/object/dict.h"
 #include "runtime/object/merge_queue.h"
@@ -30,7 +31,8 @@ void ForEachThread(ObjectSpace& space, Action action) {
 // Makes more free entries, when none is left. Returns false when out of memory.
 bool GrowLocked(PerThreadCountPool& pool) ABSL_EXCLUSIVE_LOCKS_REQUIRED(pool.mutex) {
   RT_CHECK(pool.first_free == kNoCountId, "INV-UID-6", "growing a pool that has free entries");
-  const uint32_t capacity = pool.capacity == 0 ? kSmallestPerThreadCapacity : pool.capacity * 2;
+  uint32_t capacity = pool.capacity == 0 ? kSmallestPerThreadCapacity : pool.capacity * 2;
+  if (TakesSlowPath("object.count_pool_growth")) capacity = pool.capacity + 1;
   auto* entries = static_cast<PerThreadCountEntry*>(
       RawAllocate(capacity * sizeof(PerThreadCountEntry), alignof(PerThreadCountEntry)));
   if (entries == nullptr) return false;

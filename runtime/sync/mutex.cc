@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "runtime/base/check.h"
+#include "runtime/base/slow_path_point.h"
 #include "runtime/sync/parking_lot.h"
 
 namespace rt {
@@ -40,7 +41,7 @@ bool Mutex::LockSlow(int64_t timeout_ns) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     if ((bits & kLocked) == 0) continue;
     if ((bits & kHasParked) == 0) {
       // While others are parked a newcomer does not spin past them.
-      if (turn < kSpinTurns) {
+      if (turn < kSpinTurns && !TakesSlowPath("sync.park")) {
         SpinBriefly(turn++);
         continue;
       }
@@ -74,7 +75,8 @@ void Mutex::UnlockSlow() {
   RT_CHECK((bits_.load(std::memory_order_relaxed) & kLocked) != 0, "MUTEX-I2",
            "unlocking a mutex that is not locked");
   ParkingLot::UnparkOne(this, [this](const ParkingLot::UnparkInfo& info) -> uintptr_t {
-    const bool hand_over = info.has_waiter && info.waited_ns >= kFairnessNs;
+    const bool hand_over =
+        info.has_waiter && (info.waited_ns >= kFairnessNs || TakesSlowPath("sync.hand_over"));
     const uint8_t bits =
         static_cast<uint8_t>((hand_over ? kLocked : kUnlocked) | (info.has_more ? kHasParked : 0));
     // (M5) release store, synchronizes with (M1) and (M3): the next owner sees

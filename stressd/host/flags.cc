@@ -84,6 +84,8 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int* exit_code) {
   app.add_option("--seed", seed, "a whole number from 0 to 2^64 - 1");
   app.add_option("--repeat", flags.repeat_count, "how many runs, each with the next seed")
       ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
+  app.add_option("--plan", flags.plan, "perturbs the runs: none, auto, uniform, pct:depth=3, ...");
+  app.add_flag("--points", flags.points, "prints the schedule points that a plan has counted");
   app.add_option("--duration", duration, "how long to work, as 500ms or 2s");
   try {
     app.parse(argc, argv);

@@ -33,6 +33,8 @@ struct Flags {
   // Seeds seed, seed + 1, ...
   int64_t repeat_count = 1;
   absl::Duration duration;  // 0: the declared amount of work.
+  std::string plan;         // How runs are perturbed; empty: not.
+  bool points = false;      // Prints the schedule points that each run reached.
 };
 
 // Parses the command line. Returns nothing when the process is to exit with

@@ -31,12 +31,16 @@ void RecordWorker(protocol::BlackBoxWriter& writer, int index, WorkerMoment mome
 }  // namespace
 
 RunExecution::RunExecution(const RunExecutor::Options& options, const protocol::RunRequest& request,
+                           const protocol::Plan& plan, bool injects_failures,
                            int64_t arrival_time_ns)
     : options_(options),
       request_(request),
       request_time_ns_(request.request_time_ns() > 0 ? request.request_time_ns() : arrival_time_ns),
       progress_(options.writer->operation_count(), options.writer->heartbeat_count(),
-                options.writer->first_operation_time_ns()) {}
+                options.writer->first_operation_time_ns()),
+      perturbation_(plan, request.seed(), injects_failures) {
+  result_.set_plan(perturbation_.plan().Text());
+}
 
 protocol::RunResult RunExecution::Execute(Scenario& scenario) {
   const int64_t start_ns = rt::MonotonicNanoseconds();
@@ -101,8 +105,13 @@ absl::Status RunExecution::Prepare() {
   context.progress = &progress_;
   context.stop = options_.control->stop_flag();
   context.duration = absl::Nanoseconds(request_.duration_ns());
-  context.on_worker = [writer = options_.writer](int index, WorkerMoment moment) {
-    RecordWorker(*writer, index, moment);
+  context.on_worker = [this](int index, WorkerMoment moment) {
+    RecordWorker(*options_.writer, index, moment);
+    if (moment == WorkerMoment::kStarted) {
+      perturbation_.Enter(index);
+    } else {
+      perturbation_.Leave();
+    }
   };
   context_.emplace(context);
   return absl::OkStatus();
@@ -118,8 +127,27 @@ void RunExecution::SetUp(Scenario& scenario) {
 void RunExecution::Run(Scenario& scenario) {
   // A run that was stopped before it began has nothing to do.
   if (options_.control->reason() != StopReason::kNone) return;
+  status_ = perturbation_.Start();
+  if (!status_.ok()) return;
   context_->BeginWork();
   status_ = scenario.Run(*context_);
+  FillPerturbation(perturbation_.Stop());
+}
+
+void RunExecution::FillPerturbation(const PerturbationReport& report) {
+  if (perturbation_.plan().is_none()) return;
+  context_->Measure("plan_passes_count", report.pass_count);
+  context_->Measure("plan_pauses_count", report.pause_count);
+  context_->Measure("plan_paused_ns", report.paused_ns);
+  context_->Measure("plan_slow_paths_count", report.slow_path_count);
+  context_->Measure("plan_failures_count", report.failure_count);
+  context_->Measure("plan_signals_count", report.signal_count);
+  context_->Measure("plan_points_count", static_cast<int64_t>(report.points.size()));
+  for (const PerturbationReport::Point& point : report.points) {
+    protocol::PointCount* const out = result_.add_points();
+    out->set_point(point.name);
+    out->set_pass_count(point.pass_count);
+  }
 }
 
 void RunExecution::Quiesce() {

@@ -13,6 +13,7 @@
 #include "runtime/state/interpreter.h"
 #include "runtime/state/thread_state.h"
 #include "stressd/host/oracles/observation.h"
+#include "stressd/host/perturbation/perturbation.h"
 #include "stressd/host/run_executor.h"
 #include "stressd/host/scenario/progress.h"
 #include "stressd/host/scenario/scenario.h"
@@ -24,8 +25,9 @@ namespace stressd::host {
 
 class RunExecution {
  public:
+  // `plan` is that of `request`; `injects_failures`: the scenario tolerates them.
   RunExecution(const RunExecutor::Options& options, const protocol::RunRequest& request,
-               int64_t arrival_time_ns);
+               const protocol::Plan& plan, bool injects_failures, int64_t arrival_time_ns);
 
   // Runs `scenario` from the first phase to the verdict.
   protocol::RunResult Execute(Scenario& scenario);
@@ -48,6 +50,7 @@ class RunExecution {
                             std::optional<Observation>* out);
   // Closes the gate while the main thread is detached.
   absl::Status CloseGate();
+  void FillPerturbation(const PerturbationReport& report);
   void JudgeEnd(const rt::BalanceSnapshot& last);
   protocol::RunResult::Verdict Verdict();
   void FillResult();
@@ -57,6 +60,7 @@ class RunExecution {
   const int64_t request_time_ns_;
   protocol::RunResult result_;
   Progress progress_;
+  Perturbation perturbation_;
   ViolationList violations_;
   absl::Status status_;
   rt::Interpreter* interpreter_ = nullptr;

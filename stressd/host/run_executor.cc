@@ -9,6 +9,7 @@
 #include "stressd/host/run_execution.h"
 #include "stressd/host/scenario/parameters.h"
 #include "stressd/host/scenario/registry.h"
+#include "stressd/protocol/perturbation_plan.h"
 
 namespace stressd::host {
 namespace {
@@ -56,8 +57,17 @@ protocol::RunResult RunExecutor::Execute(const protocol::RunRequest& request,
   if (!parameters.ok()) {
     return Refusal(request.run_id(), std::string(parameters.status().message()));
   }
+  const absl::StatusOr<protocol::Plan> plan = protocol::ParsePlan(request.plan());
+  if (!plan.ok()) return Refusal(request.run_id(), std::string(plan.status().message()));
+  if (plan->Find(protocol::PlanKind::kAllocFailure) != nullptr &&
+      !scenario->tolerates_allocation_failure) {
+    return Refusal(request.run_id(),
+                   absl::StrCat("plan: \"alloc-failure\" is not tolerated by ", request.scenario(),
+                                "; allowed: the other kinds"));
+  }
   std::unique_ptr<Scenario> instance = scenario->create(*parameters);
-  RunExecution execution(options_, request, arrival_time_ns);
+  RunExecution execution(options_, request, *plan, scenario->tolerates_allocation_failure,
+                         arrival_time_ns);
   // The runtime lives longer than the run.
   options_.runtime->SetCheckEveryStopCount(
       static_cast<uint32_t>(parameters->GetInt("check_every")));

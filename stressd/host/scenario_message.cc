@@ -42,6 +42,7 @@ void FillScenario(const ScenarioDeclaration& scenario, protocol::ScenarioDescrip
   out->set_method(std::string(scenario.method));
   out->set_holds_if(std::string(scenario.holds_if));
   SplitList(scenario.exercises, out);
+  out->set_tolerates_allocation_failure(scenario.tolerates_allocation_failure);
   for (const ParameterSpec& spec : AllParameters(scenario)) {
     FillParameter(spec, out->add_parameters());
   }

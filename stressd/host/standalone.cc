@@ -57,10 +57,10 @@ int ExitCodeOf(const RunResult& result) {
 // How much an exit code counts among several: 1, 2, 3, 7, 0.
 int Weight(int exit_code) { return exit_code == 0 ? -10 : -exit_code; }
 
-void Print(const RunResult& result, uint64_t seed) {
+void Print(const RunResult& result, uint64_t seed, bool with_points) {
   std::printf("%s seed=%" PRIu64 " operations=%" PRId64 " references=%" PRId64 "->%" PRId64
               " set_up=%.3fms run=%.3fms check=%.3fms tear_down=%.3fms"
-              " first_operation=%.3fms%s%s\n",
+              " first_operation=%.3fms%s%s%s%s\n",
               VerdictName(result.verdict()), seed, result.operation_count(),
               result.before().reference_total(), result.after().reference_total(),
               static_cast<double>(result.set_up_ns()) / 1e6,
@@ -68,10 +68,16 @@ void Print(const RunResult& result, uint64_t seed) {
               static_cast<double>(result.check_ns()) / 1e6,
               static_cast<double>(result.tear_down_ns()) / 1e6,
               static_cast<double>(result.start_latency_ns()) / 1e6,
+              result.plan().empty() || result.plan() == "none" ? "" : " plan=",
+              result.plan() == "none" ? "" : result.plan().c_str(),
               result.leak_report() ? " leak-report" : "",
               result.error().empty() ? "" : (" " + result.error()).c_str());
   for (const protocol::Violation& violation : result.violations()) {
     std::printf("  %s: %s\n", violation.rule().c_str(), violation.message().c_str());
+  }
+  for (const protocol::PointCount& point : result.points()) {
+    if (!with_points) break;
+    std::printf("  %12" PRId64 " %s\n", point.pass_count(), point.point().c_str());
   }
   std::fflush(stdout);
 }
@@ -118,6 +124,7 @@ int RunStandalone(const Flags& flags) {
     request.set_scenario(flags.scenario);
     request.set_preset(flags.preset);
     request.set_seed(flags.seed + static_cast<uint64_t>(i));
+    request.set_plan(flags.plan);
     request.set_duration_ns(absl::ToInt64Nanoseconds(flags.duration));
     for (const auto& [name, text] : flags.parameters) {
       (*request.mutable_parameters())[name] = text;
@@ -125,7 +132,7 @@ int RunStandalone(const Flags& flags) {
     if (!control.Begin(request.run_id())) return protocol::kExitSetUp;
     const RunResult result = executor.Execute(request, rt::MonotonicNanoseconds());
     control.End();
-    Print(result, request.seed());
+    Print(result, request.seed(), flags.points);
     exit_code =
         std::max(exit_code, ExitCodeOf(result), [](int a, int b) { return Weight(a) < Weight(b); });
     if (result.invalid_argument()) break;

@@ -81,6 +81,9 @@ struct ScenarioDeclaration {
   std::string_view rounds_parameter = {};
   bool canary = false;        // It must fail, as `expected` says.
   bool always_fresh = false;  // Never in a resident host.
+  // Whether its workers bear that any allocation of theirs fails: a plan may then
+  // ask for that.
+  bool tolerates_allocation_failure = false;
   ExpectedVerdicts expected = {};
   std::unique_ptr<Scenario> (*create)(const Parameters& parameters) = nullptr;
 };
