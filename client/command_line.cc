@@ -146,6 +146,8 @@ class CommandLine {
                 "How long the scenario works; default: as its parameters say");
     AddDuration(run, "--time-limit", &run_.time_limit, absl::Milliseconds(1),
                 "A run alive after this is TIMED_OUT");
+    run->add_option("--plan", run_.plan,
+                    "How runs are perturbed: none, auto (each seed draws one), pct:depth=3, ...");
     CLI::Option* repeat = run->add_option("--repeat", run_.repeat, "Runs per flavor, at most");
     repeat->check(CLI::Range(1, 1000000));
     AddUntil(run, repeat);

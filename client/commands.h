@@ -26,6 +26,7 @@ struct RunOptions {
   int64_t repeat = 1;    // Runs per flavor, with seeds counting up.
   int64_t parallel = 1;  // Runs in flight.
   std::string host;      // `resident`, `fresh` or empty.
+  std::string plan;      // How the runs are perturbed; empty: not.
   std::string request_id;
   bool quiet = false;
   bool detach = false;  // Create, print the names, do not wait.

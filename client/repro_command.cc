@@ -6,13 +6,15 @@
 // puts to the same finding; other findings are told apart. Minimising goes
 // through the whole-number parameters in the order of their declaration: the
 // least allowed value, else half the distance to it, again and again, as long as
-// the hit rate stays at or above the floor; then the duration by halves. A step
-// ends as soon as its outcome is certain.
+// the hit rate stays at or above the floor; then the duration by halves. First of
+// all the plan is dropped, or else one part of it after the other. A step ends as
+// soon as its outcome is certain.
 
 #include <grpcpp/client_context.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <iostream>
 #include <memory>
@@ -23,6 +25,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "client/commands.h"
@@ -143,6 +147,7 @@ class ReproCommand {
         !status.ok()) {
       return session_.Fail(status);
     }
+    if (const int code = ShrinkPlan(); code != kExitPassed) return code;
     for (const v1::Parameter& parameter : scenario.parameters()) {
       if (parameter.type() != v1::Parameter::INT64) continue;
       if (const int code = Shrink(parameter); code != kExitPassed) return code;
@@ -184,6 +189,34 @@ class ReproCommand {
       value = smaller;
     }
     return kExitPassed;
+  }
+
+  // Drops what spec_ does not need of its plan.
+  int ShrinkPlan() {
+    if (spec_.plan().empty() || spec_.plan() == "none") return kExitPassed;
+    bool kept = false;
+    if (const int code = TryPlan("none", &kept); code != kExitPassed || kept) return code;
+    std::vector<std::string> parts = absl::StrSplit(spec_.plan(), ';');
+    for (size_t i = 0; i < parts.size() && parts.size() > 1 && !series_.interrupted();) {
+      std::vector<std::string> fewer = parts;
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+      if (const int code = TryPlan(absl::StrJoin(fewer, ";"), &kept); code != kExitPassed) {
+        return code;
+      }
+      if (kept) {
+        parts = std::move(fewer);
+      } else {
+        ++i;
+      }
+    }
+    return kExitPassed;
+  }
+
+  int TryPlan(const std::string& plan, bool* kept) {
+    *kept = false;
+    v1::RunSpec spec = spec_;
+    spec.set_plan(plan);
+    return Try(spec, absl::StrCat("plan ", spec_.plan(), " → ", plan), kept);
   }
 
   int ShrinkDuration() {

@@ -73,6 +73,28 @@ TEST_F(ReproTest, MinimisingKeepsTheSmallestThatStillShowsIt) {
   EXPECT_EQ(ThreadsOf(runs_.requests().back().spec()), 3);
 }
 
+TEST_F(ReproTest, MinimisingDropsAPlanThatIsNotNeeded) {
+  runs_.finding_of = [](const v1::RunSpec&) { return std::string("findings/1"); };
+  ASSERT_EQ(Execute({"run", "thread-churn", "--plan=pct;signals", "-q"}).code, 1);
+  EXPECT_EQ(runs_.requests().back().spec().plan(), "pct;signals");
+  findings_.first_run = "runs/1";
+  const Result result = Execute({"repro", "1", "--times=4", "--minimise", "-q"});
+  EXPECT_THAT(result.out, HasSubstr("plan pct;signals → none"));
+  EXPECT_EQ(runs_.requests().back().spec().plan(), "none");
+}
+
+TEST_F(ReproTest, MinimisingDropsThePartsOfAPlanThatAreNotNeeded) {
+  runs_.finding_of = [](const v1::RunSpec& spec) {
+    return std::string(spec.plan().find("pct") == std::string::npos ? "" : "findings/1");
+  };
+  ASSERT_EQ(Execute({"run", "thread-churn", "--plan=uniform;pct;signals", "-q"}).code, 1);
+  findings_.first_run = "runs/1";
+  const Result result = Execute({"repro", "1", "--times=4", "--minimise", "-q"});
+  EXPECT_THAT(result.out, HasSubstr("plan uniform;pct;signals → none"));
+  EXPECT_THAT(result.out, HasSubstr("not kept"));
+  EXPECT_EQ(runs_.requests().back().spec().plan(), "pct");
+}
+
 TEST_F(ReproTest, WhatDoesNotShowIsNotMinimised) {
   runs_.finding_of = [](const v1::RunSpec&) { return std::string("findings/1"); };
   ShowFinding("4");

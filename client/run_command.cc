@@ -77,6 +77,7 @@ class RunCommand {
     if (options_.time_limit != absl::ZeroDuration()) {
       *base.mutable_time_limit() = FromDuration(options_.time_limit);
     }
+    base.set_plan(options_.plan);
     std::vector<std::string> flavors = options_.flavors;
     if (flavors.empty()) flavors.push_back("plain");
     for (const std::string& flavor : flavors) {

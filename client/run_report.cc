@@ -138,6 +138,7 @@ void PrintRunDetails(const Session& session, const v1::Run& run) {
   const std::map<std::string, std::string> parameters(run.spec().parameters().begin(),
                                                       run.spec().parameters().end());
   table.AddRow({"parameters", absl::StrJoin(parameters, " ", absl::PairFormatter("="))});
+  table.AddRow({"plan", run.spec().plan()});
   table.AddRow({"created", TimeText(run.create_time())});
   table.AddRow({"took", DurationText(WallTime(run))});
   if (run.state() == v1::Run::FINISHED) {
@@ -151,6 +152,9 @@ void PrintRunDetails(const Session& session, const v1::Run& run) {
       table.AddRow({"first operation after", DurationText(ToDuration(result.start_latency()))});
     }
     table.AddRow({"references", ReferenceText(run)});
+    for (const v1::PointCount& point : result.points()) {
+      table.AddRow({"passed", absl::StrCat(CountText(point.pass_count()), " ", point.point())});
+    }
     table.AddRow({"build id", result.build_id()});
     if (!result.summary().empty()) table.AddRow({"summary", result.summary()});
   }

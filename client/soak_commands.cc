@@ -77,6 +77,7 @@ int PrintSoak(const Session& session, const v1::Soak& soak) {
   table.AddRow({"plan", soak.plan().plan_id()});
   table.AddRow({"state", v1::Soak::State_Name(soak.state())});
   table.AddRow({"seed", absl::StrCat(soak.plan().seed())});
+  table.AddRow({"plan of runs", soak.plan().run_plan()});
   table.AddRow({"created", TimeText(soak.create_time())});
   table.AddRow({"ended", TimeText(soak.end_time())});
   table.AddRow({"active for", DurationText(ToDuration(soak.elapsed()))});

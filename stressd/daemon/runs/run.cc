@@ -44,6 +44,9 @@ std::string RepeatCommandLine(const RunRecord& run) {
   if (spec.duration > absl::ZeroDuration()) {
     absl::StrAppend(&line, " --duration=", absl::FormatDuration(spec.duration));
   }
+  if (!spec.plan.empty() && spec.plan != "none") {
+    absl::StrAppend(&line, " --plan=", ShellWord(spec.plan));
+  }
   return line;
 }
 

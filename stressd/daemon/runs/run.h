@@ -26,6 +26,9 @@ namespace stressd::runs {
 // 256 KiB: ten TSan reports with full stacks; a longer text loses its middle.
 inline constexpr size_t kReportBytesMax = 256 * 1024;
 
+// 8: those that a run passes most say where its time goes; more would be a profile.
+inline constexpr size_t kPointCountMax = 8;
+
 // What to execute.
 struct RunSpec {
   std::string scenario;
@@ -43,6 +46,9 @@ struct RunSpec {
   std::string request_id;
   int64_t soak_id = 0;        // The soak that asked for it, or 0.
   int64_t repetition_id = 0;  // Id of the first run of a series, or 0.
+  // How the run is perturbed (protocol/perturbation_plan.h). Empty: none. After
+  // CreateRun() canonical and never auto.
+  std::string plan;
 };
 
 // One broken promise, by an oracle, a scenario's Check() or a runtime check.
@@ -107,6 +113,7 @@ struct RunOutcome {
   std::vector<ReferenceTotal> references;
   std::vector<BalanceValue> balance;
   std::vector<CounterValue> measurements;  // Of the scenario, by its names.
+  std::vector<CounterValue> points;        // Schedule points most often passed.
   int64_t operation_count = 0;
   absl::Duration setup_duration = absl::ZeroDuration();
   absl::Duration run_duration = absl::ZeroDuration();

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "stressd/daemon/runs/run_manager_impl.h"
 #include "stressd/daemon/runs/run_queue.h"
+#include "stressd/protocol/perturbation_plan.h"
 
 namespace stressd::runs {
 namespace {
@@ -28,12 +29,21 @@ uint64_t DrawSeed() {
   return ((high << 32) | device()) & ((uint64_t{1} << 48) - 1);
 }
 
-// Whether `again` asks for what made `first`, both completed.
-bool SameRequest(const RunSpec& first, const RunSpec& again) {
-  return first.scenario == again.scenario && first.flavor == again.flavor &&
-         first.host_kind == again.host_kind && first.parameters == again.parameters &&
-         first.duration == again.duration && first.time_limit == again.time_limit &&
-         (!again.seed.has_value() || first.seed == again.seed);
+// Replaces an auto plan by what the run's seed draws. The spec has a seed.
+void ResolvePlan(RunSpec& spec) {
+  // Complete() has accepted it.
+  const absl::StatusOr<protocol::Plan> plan = protocol::ParsePlan(spec.plan);
+  if (plan.ok()) spec.plan = protocol::ResolvePlan(*plan, *spec.seed).Text();
+}
+
+// Whether `again` asks for what made `first`, both completed; `first` has a seed.
+bool SameRequest(const RunSpec& first, RunSpec again) {
+  if (first.seed.has_value() && !again.seed.has_value()) again.seed = first.seed;
+  if (again.seed.has_value()) ResolvePlan(again);
+  return first.plan == again.plan && first.scenario == again.scenario &&
+         first.flavor == again.flavor && first.host_kind == again.host_kind &&
+         first.parameters == again.parameters && first.duration == again.duration &&
+         first.time_limit == again.time_limit && first.seed == again.seed;
 }
 
 absl::StatusOr<RunRecord> SameRunOr(const RunSpec& again, const RunRecord& first) {
@@ -120,6 +130,7 @@ absl::StatusOr<RunRecord> RunManager::Impl::Accept(RunRecord run) {
     }
     if (is_new) run.id = next_id_++;
     if (!run.spec.seed.has_value()) run.spec.seed = DrawSeed();
+    ResolvePlan(run.spec);
     run.state = RunState::kQueued;
     ++run.sequence;
     active->id = run.id;

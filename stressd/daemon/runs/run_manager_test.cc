@@ -103,6 +103,26 @@ TEST_F(RunManagerTest, ARunGoesThroughItsStatesAndIsKept) {
   EXPECT_EQ(findings_.count(), 0);
 }
 
+TEST_F(RunManagerTest, AnAutoPlanIsWhatTheSeedDrawsAndARetryAsksForTheSame) {
+  std::set<std::string> plans;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    RunSpec spec = Churn(absl::StrCat("plan-", seed));
+    spec.seed = seed;
+    spec.plan = "auto";
+    const absl::StatusOr<RunRecord> created = manager().CreateRun(spec);
+    ASSERT_TRUE(created.ok()) << created.status();
+    EXPECT_NE(created->spec.plan, "auto");
+    const absl::StatusOr<RunRecord> again = manager().CreateRun(spec);
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(again->id, created->id);
+    EXPECT_EQ(AwaitFinished(created->id).spec.plan, created->spec.plan);
+    plans.insert(created->spec.plan);
+    spec.plan = "pct:depth=16";
+    EXPECT_EQ(manager().CreateRun(spec).status().code(), absl::StatusCode::kAlreadyExists);
+  }
+  EXPECT_GT(plans.size(), 5u);
+}
+
 TEST_F(RunManagerTest, WhatFoundSomethingMakesAFinding) {
   executor_.SetVerdict(Verdict::kCrashed);
   const RunRecord run = AwaitFinished(manager().CreateRun(Churn())->id);

@@ -33,6 +33,16 @@ TEST(RunTest, TheRepeatLineHoldsAllThatMattersAndIsSafeInAShell) {
             "--param=threads=4 --param='word=it'\\''s; rm' --duration=1.5s");
 }
 
+TEST(RunTest, TheRepeatLineHoldsThePlanUnlessThereIsNone) {
+  RunRecord run;
+  run.spec.scenario = "churn";
+  run.spec.plan = "none";
+  EXPECT_EQ(RepeatCommandLine(run), "stressctl run churn --flavor=plain");
+  run.spec.plan = "pct:depth=3;signals:period_us=500";
+  EXPECT_EQ(RepeatCommandLine(run),
+            "stressctl run churn --flavor=plain --plan='pct:depth=3;signals:period_us=500'");
+}
+
 TEST(RunTest, BoundedTextKeepsBothEnds) {
   EXPECT_EQ(BoundedText("short", 100), "short");
   const std::string text = std::string(500, 'a') + std::string(500, 'z');

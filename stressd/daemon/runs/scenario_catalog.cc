@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "stressd/protocol/perturbation_plan.h"
 
 namespace stressd::runs {
 namespace {
@@ -234,6 +235,19 @@ absl::Status CompleteHostKind(const ScenarioDescription& scenario, RunSpec& spec
                  "fresh, resident");
 }
 
+// Checks the plan and gives it its canonical form.
+absl::Status CompletePlan(const ScenarioDescription& scenario, RunSpec& spec) {
+  const absl::StatusOr<protocol::Plan> plan = protocol::ParsePlan(spec.plan);
+  if (!plan.ok()) return plan.status();
+  if (plan->Find(protocol::PlanKind::kAllocFailure) != nullptr &&
+      !scenario.tolerates_allocation_failure) {
+    return Refusal("plan", "alloc-failure", absl::StrCat("is not tolerated by ", scenario.name),
+                   "the other kinds");
+  }
+  spec.plan = plan->Text();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::string_view ParameterTypeName(ParameterType type) {
@@ -307,6 +321,7 @@ absl::StatusOr<RunSpec> ScenarioCatalog::Complete(RunSpec spec, const Limits& li
   if (status.ok()) status = CompleteParameters(*scenario, spec);
   if (status.ok()) status = CheckParameterLimits(*scenario, spec, limits);
   if (status.ok()) status = CompleteDurations(limits, spec);
+  if (status.ok()) status = CompletePlan(*scenario, spec);
   if (status.ok()) status = CheckRequestId(spec.request_id);
   if (!status.ok()) return status;
   return spec;

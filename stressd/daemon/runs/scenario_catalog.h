@@ -55,6 +55,8 @@ struct ScenarioDescription {
   std::vector<std::string> mechanisms;
   bool is_canary = false;
   bool fresh_only = false;  // Never in a resident host.
+  // Whether a plan may let its allocations fail.
+  bool tolerates_allocation_failure = false;
   // For a canary, the verdict each flavor meant to see it must give.
   std::map<std::string, Verdict> expected_verdicts;
   std::vector<ParameterDescription> parameters;

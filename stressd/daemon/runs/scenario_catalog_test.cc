@@ -25,6 +25,14 @@ TEST(ScenarioCatalogTest, FillsWhatIsLeftOpen) {
   EXPECT_EQ(spec->time_limit, Limits{}.time_limit_default);
 }
 
+TEST(ScenarioCatalogTest, WritesAPlanInItsNormalForm) {
+  RunSpec spec = Churn();
+  EXPECT_EQ(FakeCatalog().Complete(spec, Limits{})->plan, "none");
+  spec.plan = "signals;starve:window_us=10";
+  EXPECT_EQ(FakeCatalog().Complete(spec, Limits{})->plan,
+            "starve:period_count=20000,window_us=10;signals:period_us=500");
+}
+
 TEST(ScenarioCatalogTest, WritesValuesInTheirNormalForm) {
   RunSpec spec = Churn();
   spec.parameters = {{"threads", "+008"}, {"share", "5e-1"}, {"pause", "0.5s"}, {"mode", "slow"}};
@@ -51,6 +59,11 @@ TEST(ScenarioCatalogTest, EveryBadFieldIsNamedWithItsValueAndWhatIsAllowed) {
     std::function<void(RunSpec&)> spoil;
     const char* message;
   } kCases[] = {
+      {[](RunSpec& s) { s.plan = "wild"; }, "plan: \"wild\" is not a kind of plan; allowed: none, "},
+      {[](RunSpec& s) { s.plan = "pct:depth=0"; },
+       "plan.pct.depth: \"0\" is out of range; allowed: a whole number from 1 to 16"},
+      {[](RunSpec& s) { s.plan = "alloc-failure"; },
+       "plan: \"alloc-failure\" is not tolerated by churn; allowed: the other kinds"},
       {[](RunSpec& s) { s.flavor = "msan"; }, "flavor: \"msan\" is unknown; allowed: plain, tsan"},
       {[](RunSpec& s) { s.parameters["thread"] = "4"; },
        "parameters: \"thread\" is not a parameter of churn; allowed: threads, share"},

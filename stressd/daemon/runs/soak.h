@@ -42,6 +42,8 @@ struct SoakPlan {
   absl::Duration duration = absl::ZeroDuration();  // Zero: until stopped.
   uint64_t seed = 0;                               // Zero: drawn when it starts.
   int32_t concurrent_run_count = 1;                // [1, 16]
+  // How its runs are perturbed, as RunSpec::plan; auto: each by its own seed.
+  std::string run_plan = "auto";
   std::vector<SoakEntry> entries;
 
   bool operator==(const SoakPlan&) const = default;

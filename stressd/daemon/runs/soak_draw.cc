@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "stressd/protocol/perturbation_plan.h"
 
 namespace stressd::runs {
 namespace {
@@ -51,8 +52,9 @@ absl::Status CheckDuration(absl::string_view field, absl::Duration value, absl::
 }
 
 // The run of `entry` in `flavor`, as the catalog sees it.
-RunSpec SpecOf(const SoakEntry& entry, const std::string& flavor) {
+RunSpec SpecOf(const SoakPlan& plan, const SoakEntry& entry, const std::string& flavor) {
   RunSpec spec;
+  spec.plan = plan.run_plan;
   spec.scenario = entry.scenario;
   spec.flavor = flavor;
   spec.host_kind = entry.host_kind;
@@ -61,7 +63,7 @@ RunSpec SpecOf(const SoakEntry& entry, const std::string& flavor) {
   return spec;
 }
 
-absl::Status CheckEntry(const SoakEntry& entry, const std::string& field,
+absl::Status CheckEntry(const SoakPlan& plan, const SoakEntry& entry, const std::string& field,
                         const ScenarioCatalog& catalog, const Limits& limits) {
   absl::Status status = CheckRange(absl::StrCat(field, ".weight"), entry.weight, 1, kWeightMax);
   if (!status.ok()) return status;
@@ -69,7 +71,7 @@ absl::Status CheckEntry(const SoakEntry& entry, const std::string& field,
     return Refusal(absl::StrCat(field, ".flavors"), "", "at least one flavor");
   }
   for (const std::string& flavor : entry.flavors) {
-    status = catalog.Complete(SpecOf(entry, flavor), limits).status();
+    status = catalog.Complete(SpecOf(plan, entry, flavor), limits).status();
     if (!status.ok()) {
       return absl::Status(status.code(), absl::StrCat(field, ".", std::string(status.message())));
     }
@@ -91,7 +93,7 @@ RunSpec DrawSoakStep(const SoakPlan& plan, int64_t step_index) {
     if (position < static_cast<uint64_t>(entry.weight)) break;
     position -= static_cast<uint64_t>(entry.weight);
   }
-  RunSpec spec = SpecOf(*drawn, drawn->flavors[Mix(base + 2) % drawn->flavors.size()]);
+  RunSpec spec = SpecOf(plan, *drawn, drawn->flavors[Mix(base + 2) % drawn->flavors.size()]);
   spec.seed = Mix(base + 3) & ((uint64_t{1} << 48) - 1);
   return spec;
 }
@@ -110,9 +112,16 @@ absl::Status ValidateSoakPlan(const SoakPlan& plan, const ScenarioCatalog& catal
   if (status.ok()) {
     status = CheckRange("entries", static_cast<int64_t>(plan.entries.size()), 1, kEntryCountMax);
   }
+  if (status.ok()) {
+    const absl::StatusOr<protocol::Plan> run_plan = protocol::ParsePlan(plan.run_plan);
+    if (!run_plan.ok()) {
+      status = absl::InvalidArgumentError(
+          absl::StrCat("run_", std::string(run_plan.status().message())));
+    }
+  }
   if (!status.ok()) return status;
   for (size_t i = 0; i < plan.entries.size(); ++i) {
-    status = CheckEntry(plan.entries[i], absl::StrCat("entries[", i, "]"), catalog, limits);
+    status = CheckEntry(plan, plan.entries[i], absl::StrCat("entries[", i, "]"), catalog, limits);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

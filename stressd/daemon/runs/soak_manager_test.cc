@@ -99,6 +99,7 @@ TEST(SoakDrawTest, FollowsTheWeightsAndIsAFunctionOfSeedAndStep) {
     const RunSpec spec = DrawSoakStep(plan, step);
     ++counts[spec.scenario + "/" + spec.flavor];
     EXPECT_EQ(spec.seed, DrawSoakStep(plan, step).seed);
+    EXPECT_EQ(spec.plan, "auto");
   }
   // Binomial: six standard deviations are 180 and 300.
   EXPECT_NEAR(counts["forked/plain"], 1000, 180);
@@ -121,6 +122,7 @@ TEST(SoakPlanTest, RefusalsNameTheField) {
       {[](SoakPlan& p) { p.entries[1].host_kind = HostKind::kResident; }, "entries[1].host_kind"},
       {[](SoakPlan& p) { p.duration = absl::Seconds(-1); }, "duration: \"-1s\""},
       {[](SoakPlan& p) { p.interval = absl::InfiniteDuration(); }, "interval: \"inf\""},
+      {[](SoakPlan& p) { p.run_plan = "pct:depth=0"; }, "run_plan.pct.depth: \"0\""},
       {[](SoakPlan& p) { p.concurrent_run_count = 99; }, "concurrent_run_count: \"99\""}};
   for (const auto& [spoil, message] : kCases) {
     SoakPlan plan = Plan();

@@ -32,6 +32,7 @@ void ToRunSpec(const runs::RunSpec& spec, v1::RunSpec& out) {
   *out.mutable_duration() = ToDuration(spec.duration);
   *out.mutable_time_limit() = ToDuration(spec.time_limit);
   out.set_repetition(ResourceName("runs", spec.repetition_id));
+  out.set_plan(spec.plan);
 }
 
 void ToResult(const runs::RunOutcome& outcome, bool with_texts, v1::RunResult& out) {
@@ -53,6 +54,11 @@ void ToResult(const runs::RunOutcome& outcome, bool with_texts, v1::RunResult& o
     balance.set_after(value.after);
   }
   ToCounters(outcome.measurements, *out.mutable_measurements());
+  for (const runs::CounterValue& passed : outcome.points) {
+    v1::PointCount& point = *out.add_points();
+    point.set_point(passed.name);
+    point.set_pass_count(passed.value);
+  }
   out.set_operation_count(outcome.operation_count);
   *out.mutable_setup_duration() = ToDuration(outcome.setup_duration);
   *out.mutable_run_duration() = ToDuration(outcome.run_duration);
@@ -219,6 +225,7 @@ absl::StatusOr<runs::RunSpec> FromRunSpec(const v1::RunSpec& spec) {
       ParseOptionalResourceId("repetition", "runs", spec.repetition());
   if (!repetition.ok()) return repetition.status();
   out.repetition_id = *repetition;
+  out.plan = spec.plan();
   return out;
 }
 

@@ -93,6 +93,8 @@ TEST_F(ServerTest, BadFieldIsNamedWithItsValueAndWhatIsAllowed) {
        [](auto& request) { request.mutable_spec()->set_scenario("nope"); }},
       {"spec.flavor", "msan", kInvalid,
        [](auto& request) { request.mutable_spec()->set_flavor("msan"); }},
+      {"spec.plan.pct.depth", "0", kInvalid,
+       [](auto& request) { request.mutable_spec()->set_plan("pct:depth=0"); }},
       {"spec.parameters", "nope", kInvalid,
        [](auto& request) { (*request.mutable_spec()->mutable_parameters())["nope"] = "1"; }},
       {"spec.parameters.threads", "0", kInvalid,

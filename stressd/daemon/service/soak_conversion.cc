@@ -29,6 +29,7 @@ void ToPlan(const runs::SoakPlan& plan, v1::SoakPlan& out) {
   *out.mutable_interval() = ToDuration(plan.interval);
   *out.mutable_duration() = ToDuration(plan.duration);
   out.set_seed(plan.seed);
+  out.set_run_plan(plan.run_plan);
   for (const runs::SoakEntry& entry : plan.entries) {
     v1::SoakEntry& each = *out.add_entries();
     each.set_scenario(entry.scenario);
@@ -98,6 +99,7 @@ absl::StatusOr<runs::SoakPlan> FromSoakPlan(const v1::SoakPlan& plan) {
   if (!duration.ok()) return duration.status();
   out.duration = *duration;
   out.seed = plan.seed();
+  if (!plan.run_plan().empty()) out.run_plan = plan.run_plan();
   for (int i = 0; i < plan.entries_size(); ++i) {
     absl::StatusOr<runs::SoakEntry> entry =
         FromEntry(absl::StrCat("entries[", i, "]"), plan.entries(i));

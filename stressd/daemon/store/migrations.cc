@@ -107,7 +107,12 @@ CREATE TABLE host_sample (
 CREATE INDEX host_sample_by_time ON host_sample (sample_time);
 )sql";
 
-constexpr std::array kMigrations = {kVersion1};
+// How a run was perturbed; before there were plans, not at all.
+constexpr const char* kVersion2 = R"sql(
+ALTER TABLE run ADD COLUMN plan TEXT NOT NULL DEFAULT 'none';
+)sql";
+
+constexpr std::array kMigrations = {kVersion1, kVersion2};
 
 int UserVersion(SQLite::Database& database) {
   return database.execAndGet("PRAGMA user_version").getInt();

@@ -67,9 +67,11 @@ TEST(MigrationsTest, StoreOfVersion1IsStillRead) {
   ASSERT_TRUE(run.ok()) << run.status();
   EXPECT_EQ(run->spec.scenario, "thread-churn");
   EXPECT_EQ(run->spec.seed, 7u);
+  EXPECT_EQ(run->spec.plan, "none");
   EXPECT_EQ(run->outcome.summary, "1 violation");
   EXPECT_EQ(run->outcome.counters.size(), 1u);
   EXPECT_EQ((*store)->GetSoak(3)->plan.name, "nightly");
+  EXPECT_EQ((*store)->GetSoak(3)->plan.run_plan, "none");
   EXPECT_EQ((*store)->GetFinding(1)->kind, "reference-balance");
   EXPECT_EQ(*(*store)->LastRunId(), 12);
 }

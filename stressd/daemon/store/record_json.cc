@@ -195,6 +195,7 @@ std::string OutcomeJson(const RunRecord& run) {
                {"violations", ViolationsToJson(outcome.violations)},
                {"balance", std::move(balance)},
                {"measurements", CountersToJson(outcome.measurements)},
+               {"points", CountersToJson(outcome.points)},
                {"operation_count", outcome.operation_count},
                {"setup_ns", Ns(outcome.setup_duration)},
                {"run_ns", Ns(outcome.run_duration)},
@@ -223,6 +224,7 @@ void ReadOutcomeJson(const std::string& text, RunRecord& run) {
         {item.at(0).get<std::string>(), item.at(1).get<int64_t>(), item.at(2).get<int64_t>()});
   }
   outcome.measurements = CountersFromJson(ArrayAt(json, "measurements"));
+  outcome.points = CountersFromJson(ArrayAt(json, "points"));
   outcome.operation_count = json.value("operation_count", int64_t{0});
   outcome.setup_duration = DurationAt(json, "setup_ns");
   outcome.run_duration = DurationAt(json, "run_ns");
@@ -258,6 +260,7 @@ std::string SoakJson(const runs::SoakRecord& soak) {
                {"interval_ns", Ns(soak.plan.interval)},
                {"duration_ns", Ns(soak.plan.duration)},
                {"seed", soak.plan.seed},
+               {"run_plan", soak.plan.run_plan},
                {"entries", std::move(entries)},
                {"state", static_cast<int>(soak.state)},
                {"create_time", absl::ToUnixMicros(soak.create_time)},
@@ -279,6 +282,8 @@ runs::SoakRecord ReadSoakJson(const std::string& text) {
   soak.plan.interval = DurationAt(json, "interval_ns");
   soak.plan.duration = DurationAt(json, "duration_ns");
   soak.plan.seed = json.value("seed", uint64_t{0});
+  // A soak of before there were plans goes on without.
+  soak.plan.run_plan = json.value("run_plan", "none");
   for (const Json& item : ArrayAt(json, "entries")) {
     soak.plan.entries.push_back(EntryFromJson(item));
   }

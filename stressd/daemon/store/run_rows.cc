@@ -12,7 +12,7 @@ using runs::RunRecord;
 constexpr char kColumns[] =
     "SELECT id, request_id, scenario, flavor, state, verdict, soak_id, "
     "repetition_id, finding_id, create_time, start_time, end_time, spec, "
-    "outcome FROM run ";
+    "outcome, plan FROM run ";
 
 // Reads the row that `statement`, made with kColumns, stands on.
 RunRecord ReadRow(SQLite::Statement& statement) {
@@ -33,6 +33,7 @@ RunRecord ReadRow(SQLite::Statement& statement) {
   run.end_time = absl::FromUnixMicros(statement.getColumn(11).getInt64());
   ReadSpecJson(statement.getColumn(12).getString(), run);
   ReadOutcomeJson(statement.getColumn(13).getString(), run);
+  run.spec.plan = statement.getColumn(14).getString();
   return run;
 }
 
@@ -91,7 +92,7 @@ void PutTexts(SQLite::Database& database, const RunRecord& run) {
 void PutRunRow(SQLite::Database& database, const RunRecord& run) {
   // Not INSERT OR REPLACE: that would delete the row and what hangs on it.
   SQLite::Statement row(database,
-                        "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+                        "INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
                         "ON CONFLICT (id) DO UPDATE SET state = excluded.state, "
                         "verdict = excluded.verdict, repetition_id = excluded.repetition_id, "
                         "finding_id = excluded.finding_id, start_time = excluded.start_time, "
@@ -111,6 +112,7 @@ void PutRunRow(SQLite::Database& database, const RunRecord& run) {
   row.bind(12, absl::ToUnixMicros(run.end_time));
   row.bind(13, SpecJson(run));
   row.bind(14, OutcomeJson(run));
+  row.bind(15, run.spec.plan.empty() ? "none" : run.spec.plan);
   row.exec();
   PutCounters(database, run);
   PutTexts(database, run);

@@ -42,6 +42,7 @@ runs::RunRecord FullRun(int64_t id) {
   run.spec.host_kind = runs::HostKind::kFresh;
   run.spec.parameters = {{"threads", "8"}, {"pause", "250ms"}};
   run.spec.seed = std::numeric_limits<uint64_t>::max();
+  run.spec.plan = "pct:depth=3,window_count=20000,max_delay_us=50";
   run.spec.duration = absl::Milliseconds(1500);
   run.spec.time_limit = absl::Minutes(2);
   run.spec.request_id = "request-" + std::to_string(id);
@@ -65,6 +66,7 @@ runs::RunRecord FullRun(int64_t id) {
   run.outcome.references = {{"number", 1, 2}, {"total", 1, 2}};
   run.outcome.balance = {{"qsbr_slots", 1, 1}};
   run.outcome.measurements = {{"fork_ns", 12345}};
+  run.outcome.points = {{"runtime/sync/mutex.h:62", 17}};
   run.outcome.operation_count = 100;
   run.outcome.run_duration = absl::Nanoseconds(123456789);
   run.outcome.start_latency = absl::Microseconds(7);
@@ -88,6 +90,7 @@ TEST(StoreTest, RunSurvivesReopeningWithEveryField) {
   EXPECT_EQ(read->spec.host_kind, run.spec.host_kind);
   EXPECT_EQ(read->spec.parameters, run.spec.parameters);
   EXPECT_EQ(read->spec.seed, run.spec.seed);
+  EXPECT_EQ(read->spec.plan, run.spec.plan);
   EXPECT_EQ(read->spec.duration, run.spec.duration);
   EXPECT_EQ(read->spec.time_limit, run.spec.time_limit);
   EXPECT_EQ(read->spec.request_id, run.spec.request_id);
@@ -114,6 +117,8 @@ TEST(StoreTest, RunSurvivesReopeningWithEveryField) {
   ASSERT_THAT(read->outcome.balance, SizeIs(1));
   EXPECT_EQ(read->outcome.balance[0].name, "qsbr_slots");
   ASSERT_THAT(read->outcome.measurements, SizeIs(1));
+  ASSERT_THAT(read->outcome.points, SizeIs(1));
+  EXPECT_EQ(read->outcome.points[0].name, "runtime/sync/mutex.h:62");
   EXPECT_EQ(read->outcome.run_duration, run.outcome.run_duration);
   EXPECT_EQ(read->outcome.start_latency, run.outcome.start_latency);
   EXPECT_EQ(read->outcome.report, run.outcome.report);

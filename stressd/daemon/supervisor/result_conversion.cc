@@ -72,6 +72,10 @@ runs::RunOutcome OutcomeOfResult(const protocol::RunResult& result) {
   for (const protocol::Violation& violation : result.violations()) {
     outcome.violations.push_back({violation.rule(), violation.message(), ""});
   }
+  for (const protocol::PointCount& point : result.points()) {
+    if (outcome.points.size() == runs::kPointCountMax) break;
+    outcome.points.push_back({point.point(), point.pass_count()});
+  }
   outcome.counters = SortedValues(result.counters());
   outcome.measurements = SortedValues(result.measurements());
   if (result.has_before() || result.has_after()) {
@@ -126,6 +130,7 @@ std::vector<runs::ScenarioDescription> DescriptionsOf(const protocol::ScenarioLi
       scenario.expected_verdicts[flavor] =
           runs::VerdictFromName(verdict).value_or(runs::Verdict::kUnspecified);
     }
+    scenario.tolerates_allocation_failure = each.tolerates_allocation_failure();
     for (const protocol::ParameterDescription& declared : each.parameters()) {
       runs::ParameterDescription parameter;
       parameter.name = declared.name();

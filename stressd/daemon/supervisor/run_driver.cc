@@ -39,6 +39,7 @@ protocol::ToHost RequestOf(const runs::RunRecord& run) {
     (*request.mutable_parameters())[name] = value;
   }
   request.set_seed(run.spec.seed.value_or(0));
+  request.set_plan(run.spec.plan);
   request.set_duration_ns(absl::ToInt64Nanoseconds(run.spec.duration));
   // The wall clock's distance to CreateRun(), on the clock the host knows.
   const absl::Duration age = std::max(absl::Now() - run.create_time, absl::ZeroDuration());
