@@ -27,18 +27,20 @@ def main():
         params = scorecard.params_of(header)
         for seed in range(1, ATTEMPTS + 1):
             outcome = host_run.run_host(os.path.join(folder, header["id"] + "_plain"),
-                                        header["scenario"], params, seed, 60)
+                                        header["scenario"], params, seed, 60,
+                                        header.get("plan", ""))
             if outcome.is_detection:
                 break
         print(f"{header['id']:34} {outcome.verdict:10} {outcome.oracle:22} seed {seed} "
               f"{outcome.wall_s:.2f}s {outcome.detail[:90]}")
         if not outcome.is_detection:
             failures.append(f"{header['id']}: not found: {outcome.verdict} {outcome.detail}")
-        configuration = (header["scenario"], tuple(params))
+        configuration = (header["scenario"], tuple(params), header.get("plan", ""))
         if configuration in cleared:
             continue
         cleared.add(configuration)
-        outcome = host_run.run_host(clean, header["scenario"], params, 1, 60)
+        outcome = host_run.run_host(clean, header["scenario"], params, 1, 60,
+                                    header.get("plan", ""))
         print(f"{'clean: ' + header['scenario']:34} {outcome.verdict:10} {outcome.wall_s:.2f}s")
         if outcome.verdict != "PASSED":
             failures.append(f"the clean core in {header['scenario']}: {outcome.verdict} "

@@ -72,11 +72,13 @@ def judge(status, timed_out, out, err):
     return "ERROR", "", f"exit code {code}: {(err or out).strip()[-300:]}"
 
 
-def run_host(binary, scenario, params, seed, timeout_s):
+def run_host(binary, scenario, params, seed, timeout_s, plan=""):
     """Runs one scenario in a process of its own. Returns its Outcome."""
     command = [binary, f"--scenario={scenario}", f"--seed={seed}"]
     for param in params:
         command += ["--param", param]
+    if plan:
+        command.append(f"--plan={plan}")
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,

@@ -59,12 +59,14 @@ def wilson(hits, runs):
 class Cell:
     """One mutant, or the clean core, in one configuration."""
 
-    def __init__(self, mutant, kind, header, digest, cpu_s, wall_s):
+    def __init__(self, mutant, kind, header, digest, cpu_s, wall_s, plan=""):
         self.mutant = mutant
         self.kind = kind
         self.scenario = header["scenario"] if kind != MIXED else MIXED
         self.params = params_of(header) if kind != MIXED else []
         self.flavor = header["flavor"]
+        # What was asked for, else what the declared configuration names.
+        self.plan = plan or (header.get("plan", "") if kind != MIXED else "")
         self.digest = digest
         self.cpu_s = cpu_s
         self.wall_s = wall_s
@@ -74,7 +76,12 @@ class Cell:
     def key(self):
         """Tells cells apart in the state file."""
         return " ".join([self.mutant, self.kind, self.scenario, *self.params, self.flavor,
-                         self.digest])
+                         *self.plan_texts, self.digest])
+
+    @property
+    def plan_texts(self):
+        """The plan as a part of a line, if there is one."""
+        return [f"plan={self.plan}"] if self.plan else []
 
     @property
     def limit_s(self):
@@ -89,7 +96,7 @@ class Cell:
     @property
     def configuration(self):
         """What the clean host has to run as well."""
-        return self.scenario, tuple(self.params), self.flavor
+        return self.scenario, tuple(self.params), self.flavor, self.plan
 
     def measure(self, binary, end):
         """Runs the cell. Returns its record, or None when the time was up before."""
@@ -105,7 +112,7 @@ class Cell:
                 break
             seed += 1
             outcome = host_run.run_host(binary, self.scenario, self.params, seed,
-                                        DEADLINE_S[self.flavor])
+                                        DEADLINE_S[self.flavor], self.plan)
             outcomes.append(outcome)
             cpu_s += outcome.cpu_s
             wall_s += outcome.wall_s
@@ -130,7 +137,7 @@ class Cell:
         middle = [round(statistics.median(column), 3) for column in zip(*tries)] or [None] * 3
         return {
             "key": self.key, "mutant": self.mutant, "kind": self.kind, "scenario": self.scenario,
-            "params": self.params, "flavor": self.flavor, "found": bool(hits),
+            "params": self.params, "flavor": self.flavor, "plan": self.plan, "found": bool(hits),
             "hits": len(hits), "runs": len(outcomes), "wilson": [round(low, 4), round(high, 4)],
             "inconclusive": sum(outcome.verdict == "INCONCLUSIVE" for outcome in outcomes),
             "error": errors[0].detail if errors else "",
@@ -191,10 +198,10 @@ def clean_cells(cells, state):
         record = state.get(cell.key)
         if record is not None:
             used[cell.configuration] = used.get(cell.configuration, 0.0) + record["cpu_s"]
-    for (scenario, params, flavor), cpu_s in sorted(used.items()):
+    for (scenario, params, flavor, plan), cpu_s in sorted(used.items()):
         header = {"scenario": scenario, "params": " ".join(params), "flavor": flavor}
         kind = MIXED if scenario == MIXED else "clean"
-        cell = Cell("(clean core)", kind, header, "", cpu_s, 10 * cpu_s + 60)
+        cell = Cell("(clean core)", kind, header, "", cpu_s, 10 * cpu_s + 60, plan)
         cell.wanted_hits = 1
         yield cell
 
@@ -238,7 +245,7 @@ def table(headers, cells, kind, state):
     for cell in sorted(cells, key=lambda cell: cell.mutant):
         if cell.kind != kind:
             continue
-        where = " ".join([f"`{cell.scenario}`", cell.flavor, *cell.params])
+        where = " ".join([f"`{cell.scenario}`", cell.flavor, *cell.params, *cell.plan_texts])
         columns = result_columns(state.get(cell.key))
         lines.append("| " + " | ".join([f"`{cell.mutant}`", headers[cell.mutant]["system"], where,
                                         *columns]) + " |")
@@ -311,6 +318,8 @@ def parse_flags():
     parser.add_argument("--best-seconds", type=float, default=60,
                         help="CPU time of a cell in the declared configuration")
     parser.add_argument("--mixed-seconds", type=float, default=120, help="time of a cell in mixed")
+    parser.add_argument("--plan", default="",
+                        help="perturbs every run so, instead of as the patch says")
     parser.add_argument("--jobs", type=int, default=1, help="cells at a time")
     parser.add_argument("--state", default="scorecard.state", help="finished cells")
     parser.add_argument("--json", default="", help="where the machine-readable result goes")
@@ -356,11 +365,11 @@ def main():
         [f"{folder}/mutants/{chosen[0]}_{headers[chosen[0]]['flavor']}", "--list"],
         check=True, capture_output=True, text=True).stdout.split()
     state = read_state(flags.state)
-    cells = [Cell(mutant, "best", headers[mutant], digests[mutant], flags.best_seconds, BEST_WALL_S)
-             for mutant in chosen]
+    cells = [Cell(mutant, "best", headers[mutant], digests[mutant], flags.best_seconds, BEST_WALL_S,
+                  flags.plan) for mutant in chosen]
     if MIXED in known:
-        cells += [Cell(mutant, MIXED, headers[mutant], digests[mutant], math.inf, flags.mixed_seconds)
-                  for mutant in chosen]
+        cells += [Cell(mutant, MIXED, headers[mutant], digests[mutant], math.inf,
+                       flags.mixed_seconds, flags.plan) for mutant in chosen]
     complete = measure_all([cell for cell in cells if cell.kind in kinds], binary_of, flags, state)
     clean = list(clean_cells(cells, state))
     if complete and "clean" in kinds:
