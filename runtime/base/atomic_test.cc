@@ -91,5 +91,42 @@ TEST(SchedulePointTest, NamedSiteKeepsItsName) {
   RT_SCHEDULE_POINT("atomic_test.explicit");
 }
 
+// What a hook was told, on one thread.
+struct PassedPoint {
+  SchedulePointKind kind;
+  const volatile void* address;
+  uint32_t line;
+  std::string name;
+};
+std::vector<PassedPoint> passed_points;
+
+void RecordPoint(SchedulePointKind kind, const volatile void* address, SchedulePointSite site) {
+  passed_points.push_back({kind, address, site.line(), site.name() == nullptr ? "" : site.name()});
+}
+
+TEST(SchedulePointTest, HookSeesOrderedOperationsAndNoRelaxedOnes) {
+  Atomic<uint32_t> word{0};
+  passed_points.clear();
+  ASSERT_EQ(SetScheduleHook(&RecordPoint), nullptr);
+  const uint32_t line = __LINE__;
+  word.store(1, std::memory_order_release);
+  (void)word.load(std::memory_order_acquire);
+  (void)word.fetch_add(1, std::memory_order_acq_rel);
+  word.store(1, std::memory_order_relaxed);
+  (void)word.load(std::memory_order_relaxed);
+  (void)word.fetch_add(1, std::memory_order_relaxed);
+  RT_SCHEDULE_POINT("atomic_test.point");
+  EXPECT_EQ(SetScheduleHook(nullptr), &RecordPoint);
+  (void)word.load(std::memory_order_acquire);
+  ASSERT_EQ(passed_points.size(), 4u);
+  EXPECT_EQ(passed_points[0].kind, SchedulePointKind::kStore);
+  EXPECT_EQ(passed_points[0].address, &word);
+  EXPECT_EQ(passed_points[0].line, line + 1);
+  EXPECT_EQ(passed_points[1].kind, SchedulePointKind::kLoad);
+  EXPECT_EQ(passed_points[2].kind, SchedulePointKind::kReadModifyWrite);
+  EXPECT_EQ(passed_points[3].kind, SchedulePointKind::kNamed);
+  EXPECT_EQ(passed_points[3].name, "atomic_test.point");
+}
+
 }  // namespace
 }  // namespace rt

@@ -4,12 +4,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <memory>
 #include <thread>
 #include <vector>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/futex.h"
+#include "runtime/base/slow_path_point.h"
 #include "runtime/sync/parking_lot.h"
 
 namespace rt {
@@ -77,6 +79,27 @@ TEST(MutexTest, LongWaiterIsHandedTheMutex) {
   AwaitWaiters(mutex, 1);
   LetTimePass(2 * Mutex::kFairnessNs);
   GiveBack(mutex);
+  if (TryToTake(mutex)) {
+    ADD_FAILURE() << "the mutex was free for an instant";
+    GiveBack(mutex);
+  }
+  Take(mutex);
+  GiveBack(mutex);
+  waiter.join();
+}
+
+TEST(MutexTest, SlowPathHandsTheMutexOverAtOnce) {
+  Mutex mutex;
+  Take(mutex);
+  std::thread waiter([&mutex] {
+    Take(mutex);
+    AwaitWaiters(mutex, 1);
+    GiveBack(mutex);
+  });
+  AwaitWaiters(mutex, 1);
+  (void)SetSlowPathHook([](const char* name) { return strcmp(name, "sync.hand_over") == 0; });
+  GiveBack(mutex);
+  (void)SetSlowPathHook(nullptr);
   if (TryToTake(mutex)) {
     ADD_FAILURE() << "the mutex was free for an instant";
     GiveBack(mutex);

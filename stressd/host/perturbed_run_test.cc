@@ -53,7 +53,7 @@ class PerturbedRunTest : public testing::Test {
   RunResult Pass(const std::string& plan) {
     RunResult result = Execute(plan);
     EXPECT_EQ(result.verdict(), RunResult::PASSED) << plan << ": " << result.error();
-    EXPECT_EQ(result.plan().substr(0, result.plan().find(':')), plan.substr(0, plan.find(':')));
+    EXPECT_EQ(result.plan(), protocol::ParsePlan(plan)->Text());
     EXPECT_GT(result.measurements().at("plan_passes_count"), 1000) << plan;
     EXPECT_GT(result.points_size(), 50) << plan;
     return result;

@@ -56,8 +56,11 @@ TEST(PerturbationPlanTest, EndsOfARangeAreAllowedAndWhatLiesBeyondIsNot) {
       const auto with = [&](int64_t value) {
         return absl::StrCat(spec.name, ":", field.name, "=", value);
       };
-      EXPECT_EQ(Parsed(with(field.minimum)).parts[0].Get(field.name), field.minimum);
-      EXPECT_EQ(Parsed(with(field.maximum)).parts[0].Get(field.name), field.maximum);
+      for (const int64_t value : {field.minimum, field.maximum}) {
+        const Plan plan = Parsed(with(value));
+        ASSERT_EQ(plan.parts.size(), 1u);
+        EXPECT_EQ(plan.parts[0].Get(field.name), value);
+      }
       for (const int64_t value : {field.minimum - 1, field.maximum + 1}) {
         EXPECT_EQ(ErrorOf(with(value)),
                   absl::StrCat("plan.", spec.name, ".", field.name, ": \"", value,

@@ -93,8 +93,7 @@ void Delay(int64_t duration_ns) {
   }
   const timespec duration = {duration_ns / rt::kNanosecondsPerSecond,
                              duration_ns % rt::kNanosecondsPerSecond};
-  // style: a delay is what the plan asks for; nothing waits for its end. A signal
-  // may shorten it.
+  // A signal may shorten it. style: a delay is all that is wanted, nothing waits.
   (void)::nanosleep(&duration, nullptr);
 }
 constexpr PauseActions kRealActions = {&Now, &Yield, &Delay};

@@ -107,15 +107,19 @@ TEST_F(PerturbationTest, WorkerIsPerturbedTheSameWayWhenTheSeedIsTheSame) {
     Perturbation uniform(PlanOf("uniform:per_million=100000,max_delay_us=10"), seed, false);
     EXPECT_TRUE(uniform.Start().ok());
     // Two in a row have the same place and not the same draws.
-    for (int tenant = 0; tenant < 2; ++tenant) {
+    std::vector<int64_t> by_tenant[2];
+    for (std::vector<int64_t>& delays : by_tenant) {
+      fake_delays.clear();
       std::thread([&uniform] {
         uniform.Enter(3);
         for (int i = 0; i < 500; ++i) PassNamed();
         uniform.Leave();
       }).join();
+      delays = fake_delays;
     }
+    EXPECT_NE(by_tenant[0], by_tenant[1]);
     (void)uniform.Stop();
-    return fake_delays;
+    return by_tenant[1];
   };
   const std::vector<int64_t> first = run(5);
   EXPECT_FALSE(first.empty());
