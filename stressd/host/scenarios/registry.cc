@@ -25,6 +25,17 @@ namespace stressd::host {
   SCENARIO(FreelistChurn)           \
   SCENARIO(HeapAbandon)             \
   SCENARIO(InterpreterChurn)        \
+  SCENARIO(LitmusAbandonFree)       \
+  SCENARIO(LitmusAttachPoll)        \
+  SCENARIO(LitmusDecrefMerge)       \
+  SCENARIO(LitmusIdReuse)           \
+  SCENARIO(LitmusLockHandover)      \
+  SCENARIO(LitmusPushTryIncref)     \
+  SCENARIO(LitmusQueueExit)         \
+  SCENARIO(LitmusResizeRead)        \
+  SCENARIO(LitmusSharedCount)       \
+  SCENARIO(LitmusStopAttach)        \
+  SCENARIO(LitmusWeakDeath)         \
   SCENARIO(Mixed)                   \
   SCENARIO(QsbrStall)               \
   SCENARIO(ReferenceTotals)         \
