@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <thread>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/futex.h"
@@ -69,18 +70,16 @@ class LitmusLockHandover final : public LitmusScenario {
     if (!visit.inside) return;
     // Not atomic: an increment is lost when somebody else is inside.
     const int64_t value = struck.value;
-    Linger(party, state);
+    Linger(party, 7);
+    if (party.index == 0 && state % kLongHoldEvery == 0) HoldLong();
     struck.value = value + 1;
     struck.mutex.Unlock();
   }
 
-  static void Linger(Party& party, size_t state) {
-    if (party.index == 0 && state % kLongHoldEvery == 0) {
-      const int64_t end_ns = rt::MonotonicNanoseconds() + kLongHoldNs;
-      while (rt::MonotonicNanoseconds() < end_ns) rt::CpuRelax();
-      return;
-    }
-    for (uint64_t turn = party.prng.Below(8); turn > 0; --turn) rt::CpuRelax();
+  static void HoldLong() {
+    const int64_t end_ns = rt::MonotonicNanoseconds() + kLongHoldNs;
+    // Where one processor is free the others begin to wait, and give up, meanwhile.
+    while (rt::MonotonicNanoseconds() < end_ns) std::this_thread::yield();
   }
 
   size_t Judge(Party&, size_t state) override ABSL_NO_THREAD_SAFETY_ANALYSIS {

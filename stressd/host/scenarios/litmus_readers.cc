@@ -70,7 +70,9 @@ class LitmusPushTryIncref final : public LitmusScenario {
     //       what published the object: its number is complete.
     rt::Object* const found = cell.load(std::memory_order_acquire);
     if (found == nullptr) return kMissed;
+    Linger(party);
     if (!rt::TryIncref(party.state, found)) return kRefused;
+    Linger(party);
     size_t seen = kTooLate;
     if (cell.load(std::memory_order_acquire) == found) seen = Says(found, state) ? kTaken : kWrong;
     rt::Decref(party.state, found);
@@ -145,6 +147,7 @@ class LitmusResizeRead final : public LitmusScenario {
     const rt::ListArray* const first = list->array.load(std::memory_order_relaxed);
     const size_t index = party.prng.Below(full_[state]);
     rt::Object* const old = rt::ListGet(party.state, list, static_cast<int64_t>(index));
+    Linger(party);
     rt::Object* const added = rt::ListGet(party.state, list, static_cast<int64_t>(full_[state]));
     const rt::ListArray* const last = list->array.load(std::memory_order_relaxed);
     size_t seen = first != last ? kAcross : added != nullptr ? kAfter : kBefore;
@@ -208,6 +211,7 @@ class LitmusWeakDeath final : public LitmusScenario {
     }
     rt::Object* const found = rt::WeakReferenceGet(party.state, weak_[state]);
     found_[state] = found != nullptr;
+    if (found != nullptr) Linger(party);
     rt::DecrefIfNotNull(party.state, found);
   }
 

@@ -1,7 +1,9 @@
 #include "stressd/host/scenarios/litmus_scenario.h"
 
+#include <algorithm>
 #include <iterator>
 #include <string>
+#include <thread>
 
 #include "absl/strings/str_format.h"
 #include "runtime/base/clock.h"
@@ -21,6 +23,9 @@ constexpr uint64_t kLatestStart = 256;
 // rhythm on all sides, or rhythms that drift past each other.
 constexpr int kPaces[] = {0, 0, 4, 32};
 
+// 256: about once in a stride, so a stride costs one switch more on a busy machine.
+constexpr uint64_t kGiveWayOneIn = 256;
+
 void Relax(uint64_t turns) {
   for (uint64_t turn = 0; turn < turns; ++turn) rt::CpuRelax();
 }
@@ -32,7 +37,7 @@ LitmusScenario::LitmusScenario(const Parameters& parameters, absl::Span<const Ou
     : outcomes_(outcomes),
       party_count_(party_count),
       strides_(ScaledLoad(parameters.GetInt("strides"), kLeastStrides)),
-      patience_(parameters.GetInt("patience")),
+      patience_(parameters.GetDuration("patience") * kPatienceFactor),
       histogram_(outcomes.size()) {}
 
 absl::Status LitmusScenario::Run(ScenarioContext& context) {
@@ -62,7 +67,7 @@ absl::Status LitmusScenario::PrepareStride(Party& owner) {
 
 absl::Status LitmusScenario::BeOwner(Party& owner) {
   absl::Status status = Begin(owner);
-  while (status.ok() && GoesOn(owner.context, strides_done_)) {
+  while (status.ok() && GoesOn(owner.context)) {
     status = MakeStride(owner);
     // relaxed: a party that failed has said why.
     if (failed_.load(std::memory_order_relaxed) != 0) break;
@@ -133,16 +138,24 @@ void LitmusScenario::StrikeAll(Party& party) {
   const uint64_t pace = static_cast<uint64_t>(pace_);
   for (size_t state = 0; state < kStrideStates; ++state) {
     Strike(party, state);
-    if (pace != 0) Relax(party.prng.Below(pace));
+    // So that either side can get ahead of the other.
+    Linger(party, pace);
   }
   party.striking = false;
 }
 
-bool LitmusScenario::GoesOn(const ScenarioContext& context, int64_t stride_count) const {
+void LitmusScenario::Linger(Party& party, uint64_t turns) {
+  if (party.prng.Chance(1, kGiveWayOneIn)) std::this_thread::yield();
+  if (turns != 0) Relax(party.prng.Below(turns + 1));
+}
+
+bool LitmusScenario::GoesOn(const ScenarioContext& context) {
   if (context.IsCancelled()) return false;
-  if (context.has_duration()) return stride_count == 0 || !context.ShouldStop();
-  if (stride_count < strides_) return true;
-  return !SawEverything() && stride_count < strides_ * patience_;
+  if (strides_done_ == 0) return true;
+  if (context.has_duration() ? !context.ShouldStop() : strides_done_ < strides_) return true;
+  const absl::Duration now = context.clock().Now();
+  work_end_ = std::min(work_end_, now);
+  return !SawEverything() && now - work_end_ < patience_;
 }
 
 bool LitmusScenario::SawEverything() const {

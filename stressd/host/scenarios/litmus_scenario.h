@@ -9,9 +9,10 @@
 //     acceptable   allowed, and expected all the time
 //     interesting  allowed, and the proof that the two sides met: must be reached
 //     forbidden    one is a violation
-//   A run that has done its strides but not yet seen every interesting outcome goes
-//   on, for at most `patience` times as many; if that does not help either it is
-//   inconclusive. The histogram is among the run's measurements, <outcome>_count each.
+//   A run that has done its work, its strides or its duration, but not yet seen every
+//   interesting outcome goes on for at most `patience`; if that does not help either
+//   it is inconclusive. The histogram is among the run's measurements, <outcome>_count
+//   each.
 // Invariants.  LT-1: Prepare() and Judge() run while no other party strikes. LT-2:
 //   Strike() runs once per party and state of a stride. LT-3: what waits reaches safe
 //   points meanwhile.
@@ -28,6 +29,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "runtime/base/atomic.h"
 #include "runtime/base/cache_line.h"
@@ -44,8 +46,11 @@ namespace stressd::host {
 inline constexpr ParameterSpec kLitmusParameters[] = {
     IntParameter("strides", 2000, 1, 1'000'000'000,
                  "Strides of 256 samples each; fewer under sanitizers."),
-    IntParameter("patience", 20, 1, 1'000'000,
-                 "How many times as many strides may be made to see every interesting outcome."),
+    // 10 s: what is reached within 10 ms on two idle processors takes seconds where the
+    // two parties hardly ever run at the same time.
+    DurationParameter("patience", absl::Seconds(10), absl::ZeroDuration(), absl::Hours(1),
+                      "How much longer a run may take to see every interesting outcome; more "
+                      "under sanitizers."),
 };
 
 class LitmusScenario : public Scenario {
@@ -96,7 +101,11 @@ class LitmusScenario : public Scenario {
     return absl::OkStatus();
   }
   virtual void Strike(Party& party, size_t state) = 0;
-  // After them: once, then for each state.
+  // For the moments of a strike in which the other side must come to be seen: passes
+  // up to `turns` turns of a spin loop and now and then gives the processor away, so
+  // that the two sides meet even where they never run at the same time.
+  static void Linger(Party& party, uint64_t turns = 0);
+  // After the strikes: once, then for each state.
   virtual absl::Status SettleStride(Party& owner) {
     (void)owner;
     return absl::OkStatus();
@@ -108,21 +117,22 @@ class LitmusScenario : public Scenario {
   absl::Status MakeStride(Party& owner);
   absl::Status BeStriker(Party& party);
   void StrikeAll(Party& party);
-  // True when the loop is to go on after `stride_count` strides.
-  bool GoesOn(const ScenarioContext& context, int64_t stride_count) const;
+  // True when the loop is to go on.
+  bool GoesOn(const ScenarioContext& context);
   bool SawEverything() const;
   void Measure(ScenarioContext& context, int64_t duration_ns) const;
 
   const absl::Span<const Outcome> outcomes_;
   const int party_count_;
   const int64_t strides_;
-  const int64_t patience_;
+  const absl::Duration patience_;
 
   // Written by the owner, with the others at the barrier.
   std::vector<int64_t> histogram_;
   ViolationList found_;
   int64_t strides_done_ = 0;
-  int pace_ = 0;  // Turns between two strikes, at most.
+  absl::Duration work_end_ = absl::InfiniteDuration();  // When the patience began.
+  int pace_ = 0;                                        // Turns between two strikes, at most.
 
   // The number of the stride under way, or kOver.
   static constexpr uint32_t kOver = UINT32_MAX;

@@ -50,6 +50,7 @@ class LitmusAttachPoll final : public LitmusScenario {
       return;
     }
     rt::Detach(party.state);
+    Linger(party);
     // The run's thread states are never shut down.
     if (!rt::Attach(party.state)) return;
     // (LS1) acquire load, synchronizes with (LS2): as a reader of the runtime core.
@@ -57,6 +58,7 @@ class LitmusAttachPoll final : public LitmusScenario {
     seen_[state] = kMissed;
     if (found == nullptr) return;
     seen_[state] = kReadBefore;
+    Linger(party);
     // Reads it for a while, until its next detach.
     for (uint64_t turn = party.prng.Below(24) + 1; turn > 0; --turn) {
       // relaxed: seeing the mark at all is the finding.
@@ -124,13 +126,13 @@ class LitmusStopAttach final : public LitmusScenario {
       // relaxed, all: the hand-shake of the stop is what is to order them.
       phase.store(kInside, std::memory_order_relaxed);
       met_[state] = rt::StatusOf(*owner_);
-      for (uint64_t turn = party.prng.Below(16); turn > 0; --turn) rt::CpuRelax();
+      Linger(party, 15);
       phase.store(kOver, std::memory_order_relaxed);
       rt::StartTheWorld(party.state);
       return;
     }
     rt::Detach(party.state);
-    for (uint64_t turn = party.prng.Below(16); turn > 0; --turn) rt::CpuRelax();
+    Linger(party, 15);
     const uint32_t before = phase.load(std::memory_order_relaxed);
     if (!rt::Attach(party.state)) return;
     const uint32_t after = phase.load(std::memory_order_relaxed);

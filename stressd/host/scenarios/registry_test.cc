@@ -1,6 +1,8 @@
 #include "stressd/host/scenario/registry.h"
 
+#include <fstream>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -118,6 +120,21 @@ TEST(RegistryTest, ErrorsNameWhatExists) {
   EXPECT_THAT(std::string(parameters.status().message()),
               HasSubstr("preset \"huge\" of scenario \"empty\" does not exist: "
                         "there are smoke, soak"));
+}
+
+// What a plan of configs/soaks forgets is never soaked.
+TEST(RegistryTest, TheSoakPlansNameEveryScenario) {
+  for (const char* plan : {"smoke", "long"}) {
+    std::ifstream file(std::string("configs/soaks/") + plan + ".textproto");
+    std::stringstream text;
+    text << file.rdbuf();
+    for (const ScenarioDeclaration* scenario : Scenarios()) {
+      // A canary has to fail, and a smoke of nothing shows nothing.
+      if (scenario->canary || scenario->name == "empty") continue;
+      EXPECT_THAT(text.str(), HasSubstr("scenario: \"" + std::string(scenario->name) + "\""))
+          << plan;
+    }
+  }
 }
 
 // The table of the canaries, as users rely on it.
