@@ -40,6 +40,7 @@ namespace stressd::host {
   SCENARIO(QsbrStall)               \
   SCENARIO(ReferenceTotals)         \
   SCENARIO(StateChurn)              \
+  SCENARIO(StopTheWorldStorm)       \
   SCENARIO(ThreadChurn)             \
   SCENARIO(TypeChurn)
 

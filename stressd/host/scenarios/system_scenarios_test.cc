@@ -38,7 +38,7 @@ TEST_P(SystemScenarioTest, ARunThatIsStoppedAtOnceLeavesNothingBehind) {
 INSTANTIATE_TEST_SUITE_P(Systems, SystemScenarioTest,
                          testing::Values("count-handover", "delayed-free-storm", "freelist-churn",
                                          "heap-abandon", "qsbr-stall", "reference-totals",
-                                         "state-churn", "type-churn"),
+                                         "state-churn", "stop-the-world-storm", "type-churn"),
                          [](const testing::TestParamInfo<const char*>& info) {
                            std::string name = info.param;
                            std::erase(name, '-');
