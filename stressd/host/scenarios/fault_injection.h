@@ -3,7 +3,8 @@
 //
 // Model.  A FaultRound installs a hook for as long as it lives; a FaultyThread makes
 //   the fault points that its OS thread passes fail so many times in a million, by
-//   draws of its own seed; NoFaults keeps them off for a while.
+//   draws of its own seed, or an NthFault the n-th one that it passes; NoFaults keeps
+//   them off for a while.
 // Thread safety.  FaultRound: one at a time, made and ended while no other thread is
 //   in the runtime core. The others: a thread's own.
 // Fork.  In the child the survivor's faults go on: it uses NoFaults.
@@ -40,6 +41,19 @@ class FaultyThread {
   static int64_t fault_count();
 };
 
+// On a thread without a FaultyThread.
+class NthFault {
+ public:
+  // `nth` is 1 or more. `lasting`: those after the n-th fail as well.
+  NthFault(int64_t nth, bool lasting);
+  ~NthFault();
+  NthFault(const NthFault&) = delete;
+  NthFault& operator=(const NthFault&) = delete;
+
+  // Whether the n-th fault point was passed.
+  bool has_fired() const;
+};
+
 class NoFaults {
  public:
   NoFaults();
@@ -48,7 +62,8 @@ class NoFaults {
   NoFaults& operator=(const NoFaults&) = delete;
 
  private:
-  const uint32_t before_;
+  const uint32_t per_million_before_;
+  const int64_t until_nth_before_;
 };
 
 }  // namespace stressd::host

@@ -10,6 +10,7 @@ namespace stressd::host {
 
 // One line per scenario, sorted by name.
 #define STRESSD_SCENARIOS(SCENARIO) \
+  SCENARIO(AllocationFailure)       \
   SCENARIO(CanaryCrash)             \
   SCENARIO(CanaryDrift)             \
   SCENARIO(CanaryHang)              \
@@ -25,6 +26,7 @@ namespace stressd::host {
   SCENARIO(FreelistChurn)           \
   SCENARIO(HeapAbandon)             \
   SCENARIO(InterpreterChurn)        \
+  SCENARIO(LateAttach)              \
   SCENARIO(LitmusAbandonFree)       \
   SCENARIO(LitmusAttachPoll)        \
   SCENARIO(LitmusDecrefMerge)       \

@@ -112,7 +112,7 @@ TEST(RegistryTest, ErrorsNameWhatExists) {
   EXPECT_EQ(scenario.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(scenario.status().message()),
               HasSubstr("\"thread-chrun\" does not exist: there are "
-                        "canary-crash, canary-drift"));
+                        "allocation-failure, canary-crash"));
   const auto empty = FindScenario("empty");
   ASSERT_TRUE(empty.ok());
   const auto parameters = MakeParameters(**empty, "huge", {});

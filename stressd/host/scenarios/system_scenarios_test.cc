@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -36,8 +37,9 @@ TEST_P(SystemScenarioTest, ARunThatIsStoppedAtOnceLeavesNothingBehind) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Systems, SystemScenarioTest,
-                         testing::Values("count-handover", "delayed-free-storm", "freelist-churn",
-                                         "heap-abandon", "qsbr-stall", "reference-totals",
+                         testing::Values("allocation-failure", "count-handover",
+                                         "delayed-free-storm", "freelist-churn", "heap-abandon",
+                                         "late-attach", "qsbr-stall", "reference-totals",
                                          "state-churn", "stop-the-world-storm", "type-churn"),
                          [](const testing::TestParamInfo<const char*>& info) {
                            std::string name = info.param;
@@ -51,6 +53,19 @@ TEST(SystemScenariosTest, EachPathOfTheTotalsStandsAlone) {
         RunScenario("reference-totals", {{"path", path}, {"rounds", "2"}}, 3);
     EXPECT_EQ(outcome.Complaints(), "") << path;
     EXPECT_GT(outcome.measurements.at("sums_count"), 0) << path;
+  }
+}
+
+// So that a walk that ends too early is seen.
+TEST(SystemScenariosTest, EveryAllocationOfAnOperationFails) {
+  const RunOutcome outcome = RunScenario("allocation-failure", {{"rounds", "1"}}, 1);
+  EXPECT_EQ(outcome.Complaints(), "");
+  const std::pair<const char*, int64_t> least_counts[] = {
+      {"number", 2},   {"tuple", 3},   {"list", 6},         {"full_list", 3},   {"dict", 5},
+      {"instance", 4}, {"garbage", 3}, {"thread_state", 4}, {"interpreter", 5}, {"runtime", 7},
+  };
+  for (const auto& [name, least] : least_counts) {
+    EXPECT_GE(outcome.measurements.at(std::string(name) + "_faults_count"), least) << name;
   }
 }
 
