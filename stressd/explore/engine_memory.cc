@@ -1,0 +1,110 @@
+// Memory as the threads see it: accesses, store buffers, spin loops.
+#include <string.h>
+
+#include "stressd/explore/array.h"
+#include "stressd/explore/engine.h"
+
+namespace explore {
+
+void Engine::Access(OperationKind kind, uintptr_t address, uint32_t size_bytes, int order,
+                    uintptr_t pc) {
+  if (!running_) return;
+  const Operation operation{kind, static_cast<uint8_t>(size_bytes), static_cast<uint8_t>(order),
+                            address, pc};
+  Announce(operation);
+  Judge(kind, address, size_bytes, pc);
+  if (kind != OperationKind::kWrite || !buffering()) return;
+  if (size_bytes > sizeof(BufferedStore::value) || current_->context->Holds(address)) {
+    DrainAll(*current_);
+    return;
+  }
+  if (current_->buffer == nullptr) {
+    current_->buffer = static_cast<StoreBuffer*>(MapPages(sizeof(StoreBuffer)));
+  }
+  StoreBuffer& buffer = *current_->buffer;
+  if (buffer.full()) Drain(*current_, 0, /*laid=*/true);
+  buffer.Push(address, static_cast<uint8_t>(size_bytes), nullptr).pc = pc;
+}
+
+void Engine::Judge(OperationKind kind, uintptr_t address, uint32_t size_bytes, uintptr_t pc) {
+  // Before the first thread there is nobody to race with.
+  if (thread_count_ == 1 || !scheduling_) return;
+  const bool write = Modifies(kind);
+  if (write) current_->spin.Wrote();
+  const AccessFault fault =
+      detector_.Check(*current_, address, size_bytes, write, IsAtomic(kind), pc);
+  if (fault.kind == AccessFault::kNone) return;
+  ReportFault(fault, Operation{kind, static_cast<uint8_t>(size_bytes), 0, address, pc}, "access");
+}
+
+void Engine::BufferedAtomicStore(uintptr_t address, uint32_t size_bytes, int order,
+                                 const void* value, uintptr_t pc) {
+  if (current_->context->Holds(address)) {
+    DrainAll(*current_);
+    memcpy(reinterpret_cast<void*>(address), value, size_bytes);
+    VectorClock release;
+    detector_.StoreClock(*current_, order, release);
+    detector_.Publish(address, release);
+    return;
+  }
+  if (current_->buffer == nullptr) {
+    current_->buffer = static_cast<StoreBuffer*>(MapPages(sizeof(StoreBuffer)));
+  }
+  StoreBuffer& buffer = *current_->buffer;
+  if (buffer.full()) Drain(*current_, 0, /*laid=*/true);
+  BufferedStore& store = buffer.Push(address, static_cast<uint8_t>(size_bytes), value);
+  store.pc = pc;
+  store.atomic = true;
+  store.ordered = Releases(order);
+  detector_.StoreClock(*current_, order, store.release);
+}
+
+void Engine::Drain(Thread& thread, uint32_t position, bool laid) {
+  StoreBuffer& buffer = *thread.buffer;
+  buffer.Capture();
+  const BufferedStore& store = buffer[position];
+  if (store.atomic) detector_.Publish(store.address, store.release);
+  detector_.Touch(thread, store.address, store.pc, /*modifies=*/true);
+  buffer.Drain(position, laid);
+}
+
+void Engine::DrainAll(Thread& thread) {
+  if (thread.buffer == nullptr) return;
+  while (!thread.buffer->empty()) Drain(thread, 0, &thread == current_);
+}
+
+void Engine::DrainByChoice(Thread& thread) {
+  AgentView& view = views_[kDrainAgent + thread.id];
+  ++view.operations;
+  StoreBuffer& buffer = *thread.buffer;
+  const uint32_t eligible = buffer.EligibleCount(may_pass_);
+  // From the seed and not from the strategy: the same in a replay.
+  const uint32_t pick =
+      eligible > 1 ? static_cast<uint32_t>(
+                         Mix(seed_, view.operations * kAgentCount + thread.id) % eligible)
+                   : 0;
+  const uint32_t position = buffer.Eligible(may_pass_, pick);
+  RecordSegment(current_->id, SwitchReason::kDrained, views_[current_->id].operations,
+                views_[current_->id].pending.pc);
+  RecordSegment(kDrainAgent + thread.id, SwitchReason::kDrained, view.operations,
+                buffer[position].pc);
+  if (exchange_->request.trace != 0) RecordEvent(kDrainAgent + thread.id, view.pending, 0);
+  const bool other = &thread != current_;
+  StoreBuffer* mine = current_->buffer;
+  // The drained store goes beneath what the running thread has laid over memory.
+  if (other && mine != nullptr && !mine->empty()) mine->Lift();
+  Drain(thread, position, /*laid=*/!other);
+  if (other && mine != nullptr && !mine->empty()) mine->Lay();
+}
+
+void Engine::NoteRead(uintptr_t address, uint32_t size_bytes, uintptr_t pc) {
+  if (!running_ || alone() || size_bytes > 8) return;
+  uint64_t value = 0;
+  memcpy(&value, reinterpret_cast<const void*>(address), size_bytes);
+  // Its own store drains by choice: a thread that waits for that must not be
+  // taken for one that makes progress.
+  const uint64_t hash = Mix(pc ^ Mix(address ^ Mix(value)));
+  if (current_->spin.Read(hash)) current_->spinning = true;
+}
+
+}  // namespace explore

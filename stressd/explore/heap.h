@@ -1,0 +1,49 @@
+// The program's heap: freed blocks are kept away from reuse for a while, so
+// that using or freeing them again is seen.
+//
+// Model.  free() puts a block into a quarantine and marks its bytes as freed in
+// the shadow; the oldest blocks really go back once the quarantine holds more
+// than kQuarantineBytes. Freeing counts as writing the whole block, so that a
+// free that races with an access is a data race.
+// Limits.  Of a block, the first kMarkedBytes are marked.
+// Thread safety.  The engine's OS thread only; other OS threads' calls, which
+// only the C library itself makes here, pass straight through.
+#ifndef STRESSD_EXPLORE_HEAP_H_
+#define STRESSD_EXPLORE_HEAP_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "stressd/explore/array.h"
+
+namespace explore {
+
+class Heap {
+ public:
+  static constexpr size_t kQuarantineBytes = 32 << 20;
+  static constexpr size_t kMarkedBytes = 64 << 10;
+
+  // Takes the block over. Reports a double free.
+  void Free(void* block, uintptr_t pc);
+  // `block` is new: forgets what was known of its memory.
+  void Allocated(void* block, size_t size_bytes);
+  // Gives every block back.
+  void Empty();
+
+ private:
+  struct Block {
+    void* address;
+    size_t size_bytes;
+  };
+
+  void GiveBack(const Block& block);
+
+  Array<Block> blocks_;
+  uint32_t oldest_ = 0;     // blocks_ before this one were given back.
+  size_t held_bytes_ = 0;
+  bool recycled_ = false;   // Some block was given back: new ones may reuse it.
+};
+
+}  // namespace explore
+
+#endif  // STRESSD_EXPLORE_HEAP_H_

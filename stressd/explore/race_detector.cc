@@ -1,0 +1,155 @@
+#include "stressd/explore/race_detector.h"
+
+#include "stressd/explore/random.h"
+
+namespace explore {
+
+void RaceDetector::Begin(Shadow* shadow, uint8_t* sites, uintptr_t image_base, bool learn,
+                         bool report_races) {
+  shadow_ = shadow;
+  sites_ = sites;
+  image_base_ = image_base;
+  learn_ = learn;
+  report_races_ = report_races;
+  signature_ = 0;
+}
+
+uint32_t RaceDetector::SiteIndex(uintptr_t pc, uintptr_t image_base) {
+  return static_cast<uint32_t>(Mix(pc - image_base)) % kSiteCount;
+}
+
+void RaceDetector::CheckGranule(const Thread& thread, Cell& cell, const Access& access,
+                                AccessFault& fault) {
+  uint32_t* link = &cell.accesses;
+  uint32_t reusable = kNoAccess;
+  while (*link != kNoAccess) {
+    const uint32_t index = *link;
+    Access& earlier = shadow_->access(index);
+    const bool ordered =
+        earlier.thread == thread.id || earlier.clock <= thread.clock.Get(earlier.thread);
+    const bool overlap = (earlier.bytes & access.bytes) != 0;
+    if (overlap && earlier.thread != thread.id && (earlier.write || access.write)) {
+      if (learn_) {
+        MarkShared(earlier.pc);
+        MarkShared(access.pc);
+      }
+      if (!ordered && !(earlier.atomic && access.atomic) && fault.kind == AccessFault::kNone) {
+        fault.kind = AccessFault::kRace;
+        fault.earlier = earlier;
+      }
+    }
+    // Whatever races with `earlier` from now on races with `access` too, if it
+    // covers the same bytes at least as strongly.
+    if (ordered && (earlier.bytes & ~access.bytes) == 0 && (access.write || !earlier.write) &&
+        (!access.atomic || earlier.atomic)) {
+      *link = earlier.next;
+      if (reusable == kNoAccess) {
+        reusable = index;
+      } else {
+        shadow_->ReleaseAccess(index);
+      }
+      continue;
+    }
+    link = &earlier.next;
+  }
+  const uint32_t head = cell.accesses;
+  if (reusable == kNoAccess) reusable = shadow_->AddAccess(access);
+  Access& kept = shadow_->access(reusable);
+  kept = access;
+  kept.next = head;
+  cell.accesses = reusable;
+}
+
+AccessFault RaceDetector::Check(const Thread& thread, uintptr_t address, uint32_t size_bytes,
+                                bool write, bool atomic, uintptr_t pc) {
+  AccessFault fault;
+  if (learn_) sites_[SiteIndex(pc, image_base_)] |= 1;
+  Access access{};
+  access.thread = thread.id;
+  access.write = write ? 1 : 0;
+  access.atomic = atomic ? 1 : 0;
+  access.clock = thread.clock.Get(thread.id);
+  access.stack = thread.stack;
+  access.pc = pc;
+  const uintptr_t end = address + size_bytes;
+  for (uintptr_t at = address; at < end; at = (at | 7) + 1) {
+    Cell& cell = *shadow_->FindOrAdd(at);
+    const uint32_t first = at & 7;
+    const uint32_t last = end - (at - first) < 8 ? static_cast<uint32_t>(end - (at - first)) : 8;
+    access.bytes = static_cast<uint8_t>((0xff << first) & (0xff >> (8 - last)));
+    if (cell.freed_pc != 0 && fault.kind != AccessFault::kFreed) {
+      fault.kind = AccessFault::kFreed;
+      fault.freed_pc = cell.freed_pc;
+      fault.freed_stack = cell.freed_stack;
+      fault.freed_thread = cell.freed_thread;
+    }
+    CheckGranule(thread, cell, access, fault);
+    const uint64_t event = Mix(cell.history ^ (pc - image_base_), thread.id);
+    signature_ += event;
+    if (write) cell.history = event;
+  }
+  if (fault.kind == AccessFault::kRace && !report_races_) fault.kind = AccessFault::kNone;
+  return fault;
+}
+
+void RaceDetector::Touch(const Thread& thread, uintptr_t address, uintptr_t pc, bool modifies) {
+  Cell& cell = *shadow_->FindOrAdd(address);
+  const uint64_t event = Mix(cell.history ^ (pc - image_base_), thread.id);
+  signature_ += event;
+  if (modifies) cell.history = event;
+}
+
+void RaceDetector::AtomicLoad(Thread& thread, uintptr_t address, int order) {
+  const SyncObject* object = shadow_->FindSync(address);
+  if (object == nullptr) return;
+  if (Acquires(order)) {
+    thread.clock.Join(object->clock);
+  } else {
+    thread.acquirable.Join(object->clock);
+  }
+}
+
+void RaceDetector::StoreClock(Thread& thread, int order, VectorClock& out) {
+  if (Releases(order)) {
+    out.Assign(thread.clock);
+    Tick(thread);
+  } else {
+    out.Assign(thread.release_fence);
+  }
+}
+
+void RaceDetector::Publish(uintptr_t address, const VectorClock& release) {
+  SyncObject* object = shadow_->FindSync(address);
+  if (object == nullptr) {
+    if (release.size() == 0) return;
+    object = shadow_->Sync(address);
+  }
+  object->clock.Assign(release);
+}
+
+void RaceDetector::AtomicUpdate(Thread& thread, uintptr_t address, int order) {
+  // A read-modify-write continues the release sequence: it adds to what readers
+  // acquire instead of replacing it.
+  SyncObject* object = shadow_->Sync(address);
+  if (Acquires(order)) {
+    thread.clock.Join(object->clock);
+  } else {
+    thread.acquirable.Join(object->clock);
+  }
+  if (Releases(order)) {
+    object->clock.Join(thread.clock);
+    Tick(thread);
+  } else {
+    object->clock.Join(thread.release_fence);
+  }
+}
+
+void RaceDetector::Fence(Thread& thread, int order) {
+  if (Acquires(order)) thread.clock.Join(thread.acquirable);
+  if (Releases(order)) {
+    thread.release_fence.Assign(thread.clock);
+    Tick(thread);
+  }
+}
+
+}  // namespace explore
