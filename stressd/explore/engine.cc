@@ -60,6 +60,7 @@ void Engine::Begin(uint32_t run, bool reset) {
   result.status = 0;
   result.model = request.model;
   result.steps = result.points = result.switches = result.preemptions = 0;
+  result.run_points[run] = 0;
   result.divergence = 0;
   result.message[0] = '\0';
   result.stack_count = result.segment_count = result.choice_count = result.event_count = 0;

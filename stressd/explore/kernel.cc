@@ -50,7 +50,6 @@ void RunBatch() {
   Exchange* exchange = g_engine.exchange();
   g_engine.set_abandon_to(g_jump);
   for (uint32_t run = 0; run < exchange->request.batch_count; ++run) {
-    exchange->result.run_points[run] = 0;
     RunOne(run);
     g_engine.set_scheduling(true);
     exchange->result.runs_done = run + 1;

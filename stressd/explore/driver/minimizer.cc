@@ -1,0 +1,119 @@
+#include "stressd/explore/driver/minimizer.h"
+
+#include <utility>
+
+#include "stressd/explore/random.h"
+
+namespace explore {
+namespace {
+
+// Schedules spent at most: a second or two for a forked program.
+constexpr uint64_t kAttemptLimit = 3000;
+// Of them, those that look for a shorter schedule from scratch.
+constexpr uint64_t kSearchLimit = 600;
+constexpr uint64_t kMinimizerSeed = 0x313e;
+
+class Minimizer {
+ public:
+  Minimizer(Target& target, const CampaignOptions& options, const Finding& finding)
+      : target_(target), options_(options), original_(finding) {
+    best_.finding = finding;
+  }
+
+  Minimized Run() {
+    Reduce();
+    if (best_.finding.preemptions > 1) {
+      Search();
+      Reduce();
+    }
+    for (const Segment& segment : best_.finding.segments) {
+      best_.switches += segment.reason != SwitchReason::kDrained ? 1 : 0;
+    }
+    return std::move(best_);
+  }
+
+ private:
+  bool Same(const Finding& finding) const {
+    return finding.verdict == original_.verdict && finding.status == original_.status;
+  }
+
+  bool Better(const Finding& finding) const {
+    if (!Same(finding)) return false;
+    if (finding.preemptions != best_.finding.preemptions) {
+      return finding.preemptions < best_.finding.preemptions;
+    }
+    return finding.segments.size() < best_.finding.segments.size();
+  }
+
+  bool Try(const std::vector<Segment>& segments) {
+    ++best_.attempts;
+    Finding finding =
+        RunSegments(target_, options_, segments, original_.schedule.seed, /*trace=*/false);
+    if (!Better(finding)) return false;
+    finding.schedule = original_.schedule;
+    best_.finding = std::move(finding);
+    return true;
+  }
+
+  // The segments with number `index` put off until its agent's next one, or
+  // extended to the end of it.
+  static std::vector<Segment> Dropped(const std::vector<Segment>& segments, size_t index) {
+    std::vector<Segment> result = segments;
+    result.erase(result.begin() + static_cast<long>(index));
+    return result;
+  }
+  static std::vector<Segment> Extended(const std::vector<Segment>& segments, size_t index) {
+    std::vector<Segment> result = segments;
+    for (size_t next = index + 1; next < result.size(); ++next) {
+      if (result[next].agent != result[index].agent) continue;
+      result[index] = result[next];
+      result.erase(result.begin() + static_cast<long>(next));
+      break;
+    }
+    return result;
+  }
+
+  void Reduce() {
+    bool improved = true;
+    while (improved && best_.attempts < kAttemptLimit) {
+      improved = false;
+      for (size_t i = 0; i < best_.finding.segments.size(); ++i) {
+        if (best_.attempts >= kAttemptLimit) return;
+        const std::vector<Segment> present = best_.finding.segments;
+        if (Try(Extended(present, i)) || Try(Dropped(present, i))) {
+          improved = true;
+          // The list has changed here: look at this place again.
+          if (i > 0) --i;
+        }
+      }
+    }
+  }
+
+  void Search() {
+    for (uint64_t i = 0; i < kSearchLimit && best_.finding.preemptions > 1; ++i) {
+      Arm arm = original_.schedule.arm;
+      arm.kind = StrategyKind::kPct;
+      arm.depth = best_.finding.preemptions > 2 && i % 2 == 0 ? 3 : 2;
+      ++best_.attempts;
+      Finding finding = RunNamed(
+          target_, options_,
+          ScheduleName{arm, options_.model, Mix(kMinimizerSeed, i)}, /*trace=*/false);
+      if (!Better(finding)) continue;
+      best_.finding = std::move(finding);
+      original_.schedule = best_.finding.schedule;
+    }
+  }
+
+  Target& target_;
+  const CampaignOptions& options_;
+  Finding original_;
+  Minimized best_;
+};
+
+}  // namespace
+
+Minimized Minimize(Target& target, const CampaignOptions& options, const Finding& finding) {
+  return Minimizer(target, options, finding).Run();
+}
+
+}  // namespace explore
