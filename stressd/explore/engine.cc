@@ -63,7 +63,7 @@ void Engine::Begin(uint32_t run, bool reset) {
   result.run_points[run] = 0;
   result.divergence = 0;
   result.message[0] = '\0';
-  result.stack_count = result.segment_count = result.choice_count = result.event_count = 0;
+  result.stack_count = result.segment_count = result.event_count = 0;
   result.dropped = 0;
   result.thread_count = thread_count_;
   result.image_base = image_base;

@@ -42,7 +42,7 @@ enum class StrategyKind : uint32_t {
   kPct,
   kPos,
   kStarvation,
-  kPrefix,    // Follow `choices`, then run without preemption: exhaustive search.
+  kPrefix,    // Exhaustive search: follow `choices`, then preempt nobody.
   kDirected,  // Follow `segments`: replay and minimization.
 };
 inline constexpr uint32_t kStrategyKindCount = 7;
@@ -80,11 +80,12 @@ struct Segment {
 // the mask is the i-th thread, bit 32+i its drain.
 struct Choice {
   uint64_t enabled;
+  uint64_t tried;    // Possibilities that earlier schedules took here.
   uint8_t chosen;    // Bit number.
-  uint8_t current;   // Bit number of the thread that ran; 255 if it cannot go on.
-  uint8_t yielded;   // Leaving `current` costs no preemption.
-  uint8_t reserved[5];
+  uint8_t current;   // Bit number of the thread that ran; kNoBit if it cannot go on.
+  uint8_t reserved[6];
 };
+inline constexpr uint8_t kNoBit = 255;
 
 // One operation, in order; only with Request::trace.
 struct Event {
@@ -107,7 +108,9 @@ struct Request {
   uint32_t batch_count;
   uint64_t seeds[kMaxBatch];
   StrategyKind strategy;
-  uint32_t depth;           // d of PCT.
+  uint32_t depth;           // d of PCT; the bound of kPrefix.
+  uint32_t restart;         // kPrefix: begin the search anew.
+  uint32_t bound_delays;    // kPrefix: bound delays instead of preemptions.
   uint64_t step_estimate;   // k: schedule points expected; 0 if unknown.
   uint64_t thread_steps[kMaxThreads];  // The same per thread, in order of creation.
   MemoryModel model;
@@ -115,11 +118,9 @@ struct Request {
   uint32_t filter_sites;    // Decide only where learning saw sharing.
   uint32_t learn_sites;
   uint32_t trace;
-  uint32_t record_choices;
   uint32_t eager_timeouts;  // A timeout may fire while other threads can run.
   uint64_t max_steps;       // More is a livelock.
   uint32_t segment_count;   // Of `segments`, for kDirected.
-  uint32_t choice_count;    // Of `choices`, for kPrefix.
 };
 
 struct FindingStack {
@@ -148,7 +149,9 @@ struct Result {
   uint32_t stack_count;
   FindingStack stacks[kMaxFindingStacks];
   uint32_t segment_count;
-  uint32_t choice_count;
+  uint32_t choice_count;    // kPrefix: of `choices`, the last schedule's decisions.
+  uint32_t prefix_count;    // Of them, those that the next schedule must repeat.
+  uint32_t exhausted;       // kPrefix: no schedule within the bound is left.
   uint32_t event_count;
   uint32_t stack_node_count;
   uint32_t dropped;         // Segments, choices or events that did not fit.
@@ -164,7 +167,6 @@ struct Exchange {
   Result result;
   uint8_t sites[kSiteCount];  // Bit 0: seen while learning; bit 1: shared.
   Segment requested_segments[kMaxSegments];
-  Choice requested_choices[kMaxChoices];
   Segment segments[kMaxSegments];
   Choice choices[kMaxChoices];
   Event events[kMaxEvents];

@@ -15,6 +15,7 @@
 #include "stressd/explore/crash_handler.h"
 #include "stressd/explore/engine.h"
 #include "stressd/explore/raw_system.h"
+#include "stressd/explore/strategies/prefix.h"
 
 namespace explore {
 namespace {
@@ -153,6 +154,7 @@ void PassForkPoint() {
     AwaitCommand();
     exchange->result.runs_done = 0;
     for (uint32_t run = 0; run < exchange->request.batch_count; ++run) {
+      if (!NextPrefix(exchange, run)) break;
       if (ForkChild(exchange)) {
         g_engine.Begin(run, /*reset=*/false);
         return;

@@ -6,6 +6,7 @@
 
 #include "stressd/explore/engine.h"
 #include "stressd/explore/fork_server.h"
+#include "stressd/explore/strategies/prefix.h"
 
 namespace explore {
 namespace {
@@ -50,6 +51,7 @@ void RunBatch() {
   Exchange* exchange = g_engine.exchange();
   g_engine.set_abandon_to(g_jump);
   for (uint32_t run = 0; run < exchange->request.batch_count; ++run) {
+    if (!NextPrefix(exchange, run)) return;
     RunOne(run);
     g_engine.set_scheduling(true);
     exchange->result.runs_done = run + 1;

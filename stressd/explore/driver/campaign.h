@@ -97,6 +97,9 @@ void FillRequest(const CampaignOptions& options, Request& request);
 // Learns the program's sites and calibrates `arms`. Deterministic.
 void Learn(Target& target, const CampaignOptions& options, std::vector<Arm>& arms);
 
+// What the schedule that `target` ran last left behind.
+Finding TakeFinding(Target& target);
+
 // Runs one schedule under its name; the target has learned. Returns its
 // finding, or one with Verdict::kPassed.
 Finding RunNamed(Target& target, const CampaignOptions& options, const ScheduleName& name,

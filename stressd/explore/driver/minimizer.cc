@@ -2,16 +2,15 @@
 
 #include <utility>
 
-#include "stressd/explore/random.h"
+#include "stressd/explore/driver/exhaustive.h"
 
 namespace explore {
 namespace {
 
 // Schedules spent at most: a second or two for a forked program.
 constexpr uint64_t kAttemptLimit = 3000;
-// Of them, those that look for a shorter schedule from scratch.
-constexpr uint64_t kSearchLimit = 600;
-constexpr uint64_t kMinimizerSeed = 0x313e;
+// Besides them, those that look for a shorter schedule from scratch.
+constexpr uint64_t kSearchLimit = 6000;
 
 class Minimizer {
  public:
@@ -22,6 +21,9 @@ class Minimizer {
 
   Minimized Run() {
     Reduce();
+    if (best_.finding.preemptions > 2) {
+      while (ReducePairs()) Reduce();
+    }
     if (best_.finding.preemptions > 1) {
       Search();
       Reduce();
@@ -89,19 +91,33 @@ class Minimizer {
     }
   }
 
-  void Search() {
-    for (uint64_t i = 0; i < kSearchLimit && best_.finding.preemptions > 1; ++i) {
-      Arm arm = original_.schedule.arm;
-      arm.kind = StrategyKind::kPct;
-      arm.depth = best_.finding.preemptions > 2 && i % 2 == 0 ? 3 : 2;
-      ++best_.attempts;
-      Finding finding = RunNamed(
-          target_, options_,
-          ScheduleName{arm, options_.model, Mix(kMinimizerSeed, i)}, /*trace=*/false);
-      if (!Better(finding)) continue;
-      best_.finding = std::move(finding);
-      original_.schedule = best_.finding.schedule;
+  // Two moves at once, which gets over what no single move improves.
+  bool ReducePairs() {
+    const std::vector<Segment> present = best_.finding.segments;
+    for (size_t i = 0; i < present.size(); ++i) {
+      for (const bool extend_first : {true, false}) {
+        const std::vector<Segment> once = extend_first ? Extended(present, i) : Dropped(present, i);
+        for (size_t j = i; j < once.size(); ++j) {
+          if (best_.attempts >= kAttemptLimit) return false;
+          if (Try(Extended(once, j)) || Try(Dropped(once, j))) return true;
+        }
+      }
     }
+    return false;
+  }
+
+  void Search() {
+    // One preemption less than now, but never more than two: beyond that there
+    // are too many.
+    const uint32_t bound = static_cast<uint32_t>(
+        best_.finding.preemptions > 3 ? 2 : best_.finding.preemptions - 1);
+    ExhaustiveResult search =
+        SearchExhaustively(target_, options_, bound, /*bound_delays=*/false, kSearchLimit,
+                           [this](const Finding& finding) { return Better(finding); });
+    best_.attempts += search.schedules;
+    if (search.finding.verdict == Verdict::kPassed) return;
+    original_.schedule = search.finding.schedule;
+    best_.finding = std::move(search.finding);
   }
 
   Target& target_;

@@ -4,8 +4,8 @@
 // segment with its next one, or drops one, runs what results, and keeps what
 // was really recorded if it still ends with the same verdict at fewer
 // preemptions (or as many in fewer segments), until nothing helps. Then it
-// looks for a schedule with fewer preemptions from scratch, with PCT of small
-// depth, and minimizes that.
+// looks exhaustively for one with fewer, up to two, preemptions, and reduces
+// that.
 // Thread safety.  One thread.
 #ifndef STRESSD_EXPLORE_DRIVER_MINIMIZER_H_
 #define STRESSD_EXPLORE_DRIVER_MINIMIZER_H_

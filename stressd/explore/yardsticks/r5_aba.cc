@@ -46,16 +46,14 @@ void Push(uint32_t index) {
 }
 
 void One() {
-  const uint32_t index = Pop();
-  Push(index);
-  Push(Pop());
+  Pop();
+  Pop();
 }
 
 void Two() {
   const uint32_t first = Pop();
   const uint32_t second = Pop();
   Push(first);
-  Pop();
   Push(second);
 }
 
