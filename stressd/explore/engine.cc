@@ -53,6 +53,7 @@ void Engine::Begin(uint32_t run, bool reset) {
     current_->acquirable.Clear();
     now_ns_ = 0;
   }
+  idle_yields_ = 0;
   run_ = run;
   seed_ = request.seeds[run];
   random_ = Random(Mix(seed_, 1));
@@ -76,6 +77,7 @@ void Engine::Begin(uint32_t run, bool reset) {
   detector_.Begin(&shadow_, exchange_->sites, image_base, request.learn_sites != 0,
                   request.detect_races != 0);
   strategy_ = FindStrategy(request.strategy);
+  RecordRunning(current_->id);
   strategy_->Begin(exchange_, seed_);
   running_ = true;
 }
@@ -101,7 +103,11 @@ void Engine::Announce(const Operation& operation) {
   if (alone() || !scheduling_) return;
   bool yielded = thread.spinning || operation.kind == OperationKind::kYield;
   thread.spinning = false;
-  if (!yielded && filter_ && IsAccess(operation.kind)) {
+  // A store that empties a buffer is everybody's business, wherever it goes.
+  const bool drains = thread.buffer != nullptr && !thread.buffer->empty() &&
+                      (operation.kind == OperationKind::kAtomicUpdate ||
+                       operation.memory_order == kSeqCst);
+  if (!yielded && filter_ && !drains && IsAccess(operation.kind)) {
     const uint8_t site =
         exchange_->sites[RaceDetector::SiteIndex(operation.pc, result.image_base)];
     if (site == 1) return;  // Seen, and never shared.
@@ -163,6 +169,11 @@ uint32_t Engine::Collect(bool can_go_on, int* position) {
 
 void Engine::Schedule(bool can_go_on, bool yielded, SwitchReason reason) {
   Result& result = exchange_->result;
+  // All who can run wait in loops for somebody who sleeps: let time pass.
+  if (yielded && ++idle_yields_ > 2 * live_count_) {
+    idle_yields_ = 0;
+    AdvanceClock();
+  }
   while (true) {
     int position;
     const uint32_t count = Collect(can_go_on, &position);
@@ -196,6 +207,7 @@ void Engine::SwitchTo(Thread& next, SwitchReason reason) {
   const AgentView& view = views_[previous.id];
   RecordSegment(previous.id, reason, view.operations,
                 reason == SwitchReason::kEnded ? 0 : view.pending.pc);
+  RecordRunning(next.id);
   ++exchange_->result.switches;
   previous.uninterrupted = 0;
   if (previous.buffer != nullptr && !previous.buffer->empty()) previous.buffer->Lift();
@@ -245,6 +257,11 @@ bool Engine::Wait(WaitKind kind, SyncObject* object, int64_t deadline_ns, Thread
     } else {
       Schedule(/*can_go_on=*/false, /*yielded=*/false, SwitchReason::kBlocked);
     }
+    // Coming back counts as an operation, so that a segment can tell a thread
+    // that has not been woken from one that has and waits again.
+    AgentView& view = views_[thread.id];
+    ++view.operations;
+    if (exchange_->request.trace != 0) RecordEvent(thread.id, view.pending, thread.stack);
   }
   const bool expired = thread.timed_out;
   thread.wait = WaitKind::kNone;

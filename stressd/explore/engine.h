@@ -5,7 +5,8 @@
 // when the announcing thread is chosen, so that the operation itself happens
 // with nothing in between. A thread that has to wait is left out of the choice
 // until what it waits for is true; when nobody is left, that is a deadlock and
-// not a guess. Time is virtual: it stands still while anybody can run.
+// not a guess. Time is virtual: it stands still while anybody can run, and passes
+// when all who can run only yield.
 // Invariants.  I1: `current()` is the thread whose context runs. I2: only its
 // store buffer is laid over memory. I3: a waiting thread's predicate is a pure
 // function of engine state.
@@ -87,6 +88,11 @@ class Engine {
 
   // Virtual time since the start of the program, in nanoseconds.
   int64_t now_ns() { return now_ns_ += kTickNs; }
+  // Somebody did what another thread could be waiting for.
+  void NoteProgress() {
+    current_->spin.Wrote();
+    idle_yields_ = 0;
+  }
 
   // Findings end the schedule. AddStack() before Report().
   void AddStack(const char* title, uint32_t stack, uintptr_t pc);
@@ -125,6 +131,8 @@ class Engine {
   void DrainByChoice(Thread& thread);
   void Drain(Thread& thread, uint32_t position, bool laid);
   void RecordSegment(uint32_t agent, SwitchReason reason, uint64_t until, uint64_t pc);
+  // Writes down, provisionally, who runs from here on.
+  void RecordRunning(uint32_t agent);
   void RecordEvent(uint32_t agent, const Operation& operation, uint32_t stack);
   [[noreturn]] void ReportDeadlock();
   [[noreturn]] void ReportLivelock();
@@ -145,6 +153,7 @@ class Engine {
   uint32_t live_count_ = 0;
   uint64_t seed_ = 0;
   int64_t now_ns_ = 0;
+  uint32_t idle_yields_ = 0;  // Since the last progress.
   Strategy* strategy_ = nullptr;
   Random random_;
   uint32_t agents_[kAgentCount] = {};

@@ -34,11 +34,16 @@ const char* OperationName(OperationKind kind) {
 
 void Engine::RecordSegment(uint32_t agent, SwitchReason reason, uint64_t until, uint64_t pc) {
   Result& result = exchange_->result;
-  if (result.segment_count == kMaxSegments) {
+  if (result.segment_count == kMaxSegments - 1) {
     ++result.dropped;
     return;
   }
   exchange_->segments[result.segment_count++] = Segment{agent, reason, until, pc};
+}
+
+void Engine::RecordRunning(uint32_t agent) {
+  exchange_->segments[exchange_->result.segment_count] =
+      Segment{agent, SwitchReason::kEnded, kNoEnd, 0};
 }
 
 void Engine::RecordEvent(uint32_t agent, const Operation& operation, uint32_t stack) {
@@ -68,7 +73,6 @@ void Engine::Report(Verdict verdict, int status, const char* format, ...) {
   va_end(arguments);
   result.verdict = verdict;
   result.status = status;
-  RecordSegment(current_->id, SwitchReason::kEnded, views_[current_->id].operations, 0);
   End();
   if (abandon_to_ == nullptr) LeaveProcess();
   // A kernel program goes on with its next schedule: back to its loop, which

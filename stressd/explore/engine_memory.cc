@@ -30,7 +30,7 @@ void Engine::Judge(OperationKind kind, uintptr_t address, uint32_t size_bytes, u
   // Before the first thread there is nobody to race with.
   if (thread_count_ == 1 || !scheduling_) return;
   const bool write = Modifies(kind);
-  if (write) current_->spin.Wrote();
+  if (write) NoteProgress();
   const AccessFault fault =
       detector_.Check(*current_, address, size_bytes, write, IsAtomic(kind), pc);
   if (fault.kind == AccessFault::kNone) return;
@@ -88,6 +88,7 @@ void Engine::DrainByChoice(Thread& thread) {
                 views_[current_->id].pending.pc);
   RecordSegment(kDrainAgent + thread.id, SwitchReason::kDrained, view.operations,
                 buffer[position].pc);
+  RecordRunning(current_->id);
   if (exchange_->request.trace != 0) RecordEvent(kDrainAgent + thread.id, view.pending, 0);
   const bool other = &thread != current_;
   StoreBuffer* mine = current_->buffer;

@@ -68,7 +68,9 @@ inline constexpr uint32_t kVerdictCount = 13;
 
 enum class SwitchReason : uint32_t { kPreempted, kBlocked, kYielded, kEnded, kDrained };
 
-// `agent` ran until it had announced `until` operations in all.
+// `agent` ran until it had announced `until` operations in all. The last segment
+// of a schedule has no end: kNoEnd.
+inline constexpr uint64_t kNoEnd = ~uint64_t{0};
 struct Segment {
   uint32_t agent;
   SwitchReason reason;  // Why the agent stopped.
@@ -148,7 +150,7 @@ struct Result {
   char message[1024];
   uint32_t stack_count;
   FindingStack stacks[kMaxFindingStacks];
-  uint32_t segment_count;
+  uint32_t segment_count;   // One more stands in `segments`: who runs now.
   uint32_t choice_count;    // kPrefix: of `choices`, the last schedule's decisions.
   uint32_t prefix_count;    // Of them, those that the next schedule must repeat.
   uint32_t exhausted;       // kPrefix: no schedule within the bound is left.

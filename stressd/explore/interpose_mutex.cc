@@ -52,7 +52,7 @@ SyncObject* Enter(OperationKind kind, const void* object, uintptr_t pc) {
   g_engine.Init();
   g_engine.Announce(kind, Address(object), pc);
   g_engine.DrainAll(*g_engine.current());
-  g_engine.current()->spin.Wrote();
+  g_engine.NoteProgress();
   return g_engine.shadow().Sync(Address(object));
 }
 

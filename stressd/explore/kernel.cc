@@ -31,7 +31,6 @@ void RunSchedule(uint32_t run) {
     engine.Create(&KernelThread, reinterpret_cast<void*>(static_cast<intptr_t>(i)), 0);
   }
   engine.set_scheduling(true);
-  engine.Announce(OperationKind::kJoin, 0, 0);
   engine.Wait(WaitKind::kAllEnded, nullptr);
   for (uint32_t i = 1; i < engine.thread_count(); ++i) {
     engine.detector().Acquire(*engine.current(), engine.thread(i).clock);

@@ -55,6 +55,9 @@ void Calibrate(Target& target, const CampaignOptions& options, Arm& arm, int cou
   // A race ends a schedule early, which would leave the rest unlearned.
   request.detect_races = 0;
   request.batch_count = 1;
+  // Nothing that was known before may matter.
+  arm.step_estimate = 0;
+  memset(arm.thread_steps, 0, sizeof(arm.thread_steps));
   uint64_t points = 0;
   std::vector<uint64_t> steps(kMaxThreads, 0);
   for (int i = 0; i < count; ++i) {
@@ -304,7 +307,7 @@ Finding TakeFinding(Target& target) {
   finding.image_base = result.image_base;
   finding.stacks.assign(result.stacks, result.stacks + result.stack_count);
   finding.segments.assign(target.exchange().segments,
-                          target.exchange().segments + result.segment_count);
+                          target.exchange().segments + result.segment_count + 1);
   if (finding.verdict != Verdict::kPassed) finding.output = target.Output();
   if (finding.verdict == Verdict::kHung) finding.message = "no end within the time limit";
   return finding;

@@ -5,13 +5,22 @@
 namespace explore {
 namespace {
 
+// A longer schedule is for the file, not for the eye.
+constexpr size_t kShownSegments = 40;
+
 SymbolizedStack Symbolize(Symbolizer& symbolizer, const std::string& title,
                           const std::vector<uint64_t>& frames) {
   SymbolizedStack stack;
   stack.title = title;
   symbolizer.Prefetch(frames);
-  for (const uint64_t frame : frames) {
-    if (frame != 0) stack.frames.push_back(symbolizer.Describe(frame));
+  for (size_t i = 0; i < frames.size(); ++i) {
+    if (frames[i] == 0) continue;
+    const std::string& frame = symbolizer.Describe(frames[i]);
+    // What called the thread's function is the engine and the C++ library.
+    const bool ours = frame.rfind("explore::Engine::", 0) == 0 ||
+                      frame.rfind("explore::(anonymous namespace)::", 0) == 0;
+    if (ours || (i > 0 && frame.rfind("0x", 0) == 0)) continue;
+    stack.frames.push_back(frame);
   }
   return stack;
 }
@@ -38,6 +47,7 @@ std::string SegmentLine(const Segment& segment, Symbolizer& symbolizer) {
     return line + " lets go the store of " +
            (segment.pc == 0 ? std::string("?") : symbolizer.Describe(segment.pc));
   }
+  if (segment.until == kNoEnd) return line + " runs to the end";
   line += " runs to its operation " + std::to_string(segment.until) + ", " +
           ReasonText(segment.reason);
   if (segment.pc != 0) line += " " + symbolizer.Describe(segment.pc);
@@ -149,7 +159,11 @@ std::string Describe(const Investigation& investigation, const std::string& comm
   if (minimized.attempts > 0) {
     out << "  minimized from " << finding.preemptions << " to " << minimized.finding.preemptions
         << " preemptions (" << minimized.attempts << " schedules):\n";
-    for (const std::string& line : investigation.switches) out << "    " << line << "\n";
+    const size_t count = investigation.switches.size();
+    for (size_t i = 0; i < count && i < kShownSegments; ++i) {
+      out << "    " << investigation.switches[i] << "\n";
+    }
+    if (count > kShownSegments) out << "    and " << count - kShownSegments << " more\n";
   }
   if (!investigation.pair.empty()) {
     out << "critical pair:\n";

@@ -9,22 +9,26 @@ namespace {
 
 // Schedules spent at most: a second or two for a forked program.
 constexpr uint64_t kAttemptLimit = 3000;
+// Where every schedule runs to the step limit.
+constexpr uint64_t kLivelockAttemptLimit = 100;
 // Besides them, those that look for a shorter schedule from scratch.
-constexpr uint64_t kSearchLimit = 6000;
+constexpr uint64_t kSearchLimit = 2000;
 
 class Minimizer {
  public:
   Minimizer(Target& target, const CampaignOptions& options, const Finding& finding)
       : target_(target), options_(options), original_(finding) {
     best_.finding = finding;
+    limit_ = finding.verdict == Verdict::kLivelock ? kLivelockAttemptLimit : kAttemptLimit;
   }
 
   Minimized Run() {
     Reduce();
+    // 2: what most findings need, and short enough to read.
     if (best_.finding.preemptions > 2) {
       while (ReducePairs()) Reduce();
     }
-    if (best_.finding.preemptions > 1) {
+    if (best_.finding.preemptions > 2 && original_.verdict != Verdict::kLivelock) {
       Search();
       Reduce();
     }
@@ -77,10 +81,10 @@ class Minimizer {
 
   void Reduce() {
     bool improved = true;
-    while (improved && best_.attempts < kAttemptLimit) {
+    while (improved && best_.attempts < limit_) {
       improved = false;
       for (size_t i = 0; i < best_.finding.segments.size(); ++i) {
-        if (best_.attempts >= kAttemptLimit) return;
+        if (best_.attempts >= limit_) return;
         const std::vector<Segment> present = best_.finding.segments;
         if (Try(Extended(present, i)) || Try(Dropped(present, i))) {
           improved = true;
@@ -98,7 +102,7 @@ class Minimizer {
       for (const bool extend_first : {true, false}) {
         const std::vector<Segment> once = extend_first ? Extended(present, i) : Dropped(present, i);
         for (size_t j = i; j < once.size(); ++j) {
-          if (best_.attempts >= kAttemptLimit) return false;
+          if (best_.attempts >= limit_) return false;
           if (Try(Extended(once, j)) || Try(Dropped(once, j))) return true;
         }
       }
@@ -124,6 +128,7 @@ class Minimizer {
   const CampaignOptions& options_;
   Finding original_;
   Minimized best_;
+  uint64_t limit_ = 0;
 };
 
 }  // namespace

@@ -14,9 +14,6 @@
 namespace explore {
 namespace {
 
-// Distinct findings that are minimized and explained; the others are listed.
-constexpr size_t kExplained = 3;
-
 struct Options {
   CampaignOptions campaign;
   std::string strategy = "portfolio";
@@ -26,6 +23,8 @@ struct Options {
   std::string schedule_path;
   std::string timeline_path;
   uint64_t repeat = 10;
+  // Distinct findings that are minimized and explained; the others are listed.
+  uint64_t explain = 3;
   bool json = false;
   bool no_races = false;
   bool no_filter = false;
@@ -162,13 +161,13 @@ int Explore(const Options& options) {
   const CampaignResult result = RunCampaign(options.campaign);
   if (!result.error.empty()) return Fail(result.error);
   std::vector<Investigation> investigations;
-  if (!result.findings.empty()) {
+  if (!result.findings.empty() && options.explain > 0) {
     Target target(options.campaign.command, options.campaign.timeout_s);
     const std::string error = target.Start();
     if (!error.empty()) return Fail(error);
     std::vector<Arm> arms;
     Learn(target, options.campaign, arms);
-    for (size_t i = 0; i < result.findings.size() && i < kExplained; ++i) {
+    for (size_t i = 0; i < result.findings.size() && i < options.explain; ++i) {
       investigations.push_back(
           Investigate(target, options.campaign, result.findings[i], options.repeat));
     }
@@ -183,6 +182,7 @@ int Explore(const Options& options) {
     nlohmann::json document = ToJson(result);
     document["seed"] = options.campaign.seed;
     document["model"] = options.model;
+    document["first_index"] = result.first_index;
     document["findings"] = nlohmann::json::array();
     for (const Investigation& item : investigations) document["findings"].push_back(ToJson(item));
     printf("%s\n", document.dump(1).c_str());
@@ -192,9 +192,9 @@ int Explore(const Options& options) {
       printf("\n%s",
              Describe(item, Joined(options.campaign.command), ReplayFlags(options)).c_str());
     }
-    if (result.findings.size() > kExplained) {
-      printf("\n%zu more distinct findings:\n", result.findings.size() - kExplained);
-      for (size_t i = kExplained; i < result.findings.size(); ++i) {
+    if (result.findings.size() > options.explain) {
+      printf("\n%zu more distinct findings:\n", result.findings.size() - options.explain);
+      for (size_t i = options.explain; i < result.findings.size(); ++i) {
         const Finding& finding = result.findings[i];
         printf("  %s (%llu times) %s: %s\n", finding.schedule.Text().c_str(),
                static_cast<unsigned long long>(finding.count), VerdictName(finding.verdict),
@@ -283,6 +283,8 @@ int Main(int argc, char** argv) {
   app.add_option("--replay", options.replay, "run one schedule: STRATEGY/MODEL/SEED");
   app.add_option("--replay-file", options.replay_file, "run a schedule file");
   app.add_option("--repeat", options.repeat, "replays of each finding")->capture_default_str();
+  app.add_option("--explain", options.explain, "distinct findings to minimize and explain")
+      ->capture_default_str();
   app.add_option("--save-schedule", options.schedule_path, "file for the minimized schedule");
   app.add_option("--save-timeline", options.timeline_path, "file for its Chrome trace");
   app.add_flag("--json", options.json, "print JSON");

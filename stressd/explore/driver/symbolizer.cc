@@ -42,6 +42,10 @@ std::string Capture(std::vector<std::string> argv) {
   return text;
 }
 
+bool IsLibrary(const std::string& place) {
+  return place.find("/include/c++/") != std::string::npos;
+}
+
 std::string BaseName(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == std::string::npos ? path : path.substr(slash + 1);
@@ -55,7 +59,7 @@ void Symbolizer::Prefetch(const std::vector<uint64_t>& return_addresses) {
     if (known_.emplace(address, "").second) unknown.push_back(address);
   }
   for (size_t start = 0; start < unknown.size(); start += kChunk) {
-    std::vector<std::string> argv = {"llvm-symbolizer-19", "--obj=" + program_, "--no-inlines"};
+    std::vector<std::string> argv = {"llvm-symbolizer-19", "--obj=" + program_};
     char text[32];
     const size_t end = start + kChunk < unknown.size() ? start + kChunk : unknown.size();
     for (size_t i = start; i < end; ++i) {
@@ -63,15 +67,20 @@ void Symbolizer::Prefetch(const std::vector<uint64_t>& return_addresses) {
                static_cast<unsigned long long>(unknown[i] - image_base_ - 1));
       argv.push_back(text);
     }
-    // Two lines and an empty one for each address.
+    // Two lines per inlined frame, innermost first, and an empty one at the end.
     std::istringstream lines(Capture(argv));
     for (size_t i = start; i < end; ++i) {
       std::string function;
       std::string place;
-      std::string empty;
-      std::getline(lines, function);
-      std::getline(lines, place);
-      std::getline(lines, empty);
+      for (std::string name; std::getline(lines, name) && !name.empty();) {
+        std::string where;
+        std::getline(lines, where);
+        // The first frame that is not the library's: what the program's author wrote.
+        if (!function.empty() && !IsLibrary(place)) continue;
+        if (!function.empty() && IsLibrary(where)) continue;
+        function = name;
+        place = where;
+      }
       if (function.empty() || function == "??") {
         snprintf(text, sizeof(text), "0x%llx",
                  static_cast<unsigned long long>(unknown[i] - image_base_));

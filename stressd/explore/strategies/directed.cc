@@ -32,7 +32,7 @@ uint32_t Directed::Choose(const ChoicePoint& point) {
       continue;
     }
     if (view.ended) {
-      Diverge("the thread ended before it");
+      if (segment.until != kNoEnd) Diverge("the thread ended before it");
       continue;
     }
     for (uint32_t i = 0; i < point.count; ++i) {
