@@ -52,8 +52,7 @@ class Array {
   }
   // Removes the item at `index`, keeping the order of the others.
   void Remove(uint32_t index) {
-    memmove(static_cast<void*>(data_ + index), data_ + index + 1,
-            (size_ - index - 1) * sizeof(T));
+    memmove(static_cast<void*>(data_ + index), data_ + index + 1, (size_ - index - 1) * sizeof(T));
     --size_;
   }
 

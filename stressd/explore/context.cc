@@ -165,12 +165,12 @@ void ContextPool::SaveThreadLocals(uint32_t index) {
         const uintptr_t distance = pool->contexts_[0].thread_pointer - mine;
         if (mine > pool->contexts_[0].thread_pointer || distance > (1 << 20)) return 0;
         for (int i = 0; i < info->dlpi_phnum; ++i) {
-          const ElfW(Phdr) & header = info->dlpi_phdr[i];
+          const ElfW(Phdr)& header = info->dlpi_phdr[i];
           uint32_t& count = pool->image_count_[search->index];
           if (header.p_type != PT_TLS || count == kMaxModules) continue;
           Image& image = pool->images_[search->index][count++];
-          image.at = reinterpret_cast<uint8_t*>(
-              pool->contexts_[search->index].thread_pointer - distance);
+          image.at =
+              reinterpret_cast<uint8_t*>(pool->contexts_[search->index].thread_pointer - distance);
           image.size_bytes = header.p_memsz;
           image.initial = static_cast<uint8_t*>(MapPages(header.p_memsz));
           memcpy(image.initial, image.at, header.p_memsz);

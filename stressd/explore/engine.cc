@@ -104,12 +104,11 @@ void Engine::Announce(const Operation& operation) {
   bool yielded = thread.spinning || operation.kind == OperationKind::kYield;
   thread.spinning = false;
   // A store that empties a buffer is everybody's business, wherever it goes.
-  const bool drains = thread.buffer != nullptr && !thread.buffer->empty() &&
-                      (operation.kind == OperationKind::kAtomicUpdate ||
-                       operation.memory_order == kSeqCst);
+  const bool drains =
+      thread.buffer != nullptr && !thread.buffer->empty() &&
+      (operation.kind == OperationKind::kAtomicUpdate || operation.memory_order == kSeqCst);
   if (!yielded && filter_ && !drains && IsAccess(operation.kind)) {
-    const uint8_t site =
-        exchange_->sites[RaceDetector::SiteIndex(operation.pc, result.image_base)];
+    const uint8_t site = exchange_->sites[RaceDetector::SiteIndex(operation.pc, result.image_base)];
     if (site == 1) return;  // Seen, and never shared.
   }
   if (++thread.uninterrupted >= kPatience) yielded = true;
@@ -160,8 +159,8 @@ uint32_t Engine::Collect(bool can_go_on, int* position) {
     const Thread& thread = threads_[i];
     if (thread.buffer == nullptr || thread.buffer->empty()) continue;
     const BufferedStore& store = (*thread.buffer)[0];
-    views_[kDrainAgent + i].pending = Operation{OperationKind::kDrain, store.size_bytes, kRelaxed,
-                                                store.address, store.pc};
+    views_[kDrainAgent + i].pending =
+        Operation{OperationKind::kDrain, store.size_bytes, kRelaxed, store.address, store.pc};
     agents_[count++] = kDrainAgent + i;
   }
   return count;

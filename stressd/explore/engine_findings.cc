@@ -52,9 +52,12 @@ void Engine::RecordEvent(uint32_t agent, const Operation& operation, uint32_t st
     ++result.dropped;
     return;
   }
-  exchange_->events[result.event_count++] =
-      Event{static_cast<uint16_t>(agent), static_cast<uint8_t>(operation.kind),
-            operation.size_bytes, stack, operation.address, operation.pc};
+  exchange_->events[result.event_count++] = Event{static_cast<uint16_t>(agent),
+                                                  static_cast<uint8_t>(operation.kind),
+                                                  operation.size_bytes,
+                                                  stack,
+                                                  operation.address,
+                                                  operation.pc};
 }
 
 void Engine::AddStack(const char* title, uint32_t stack, uintptr_t pc) {
@@ -105,7 +108,8 @@ void Engine::ReportFault(const AccessFault& fault, const Operation& operation, c
   snprintf(earlier, sizeof(earlier), "%s by thread %u, not ordered before it",
            AccessName(fault.earlier), fault.earlier.thread);
   AddStack(earlier, fault.earlier.stack, fault.earlier.pc);
-  Report(Verdict::kDataRace, 0, "data race: %s (%s) by thread %u and earlier %s by thread %u at 0x%llx",
+  Report(Verdict::kDataRace, 0,
+         "data race: %s (%s) by thread %u and earlier %s by thread %u at 0x%llx",
          OperationName(operation.kind), what, current_->id, AccessName(fault.earlier),
          fault.earlier.thread, static_cast<unsigned long long>(operation.address));
 }
@@ -139,8 +143,7 @@ const char* Engine::WaitText(const Thread& thread, char* text, uint32_t size) {
                thread.object->owner);
       break;
     default:
-      snprintf(text, size, "thread %u waits at 0x%llx for somebody to wake it", thread.id,
-               address);
+      snprintf(text, size, "thread %u waits at 0x%llx for somebody to wake it", thread.id, address);
   }
   return text;
 }

@@ -80,9 +80,9 @@ void Engine::DrainByChoice(Thread& thread) {
   const uint32_t eligible = buffer.EligibleCount(may_pass_);
   // From the seed and not from the strategy: the same in a replay.
   const uint32_t pick =
-      eligible > 1 ? static_cast<uint32_t>(
-                         Mix(seed_, view.operations * kAgentCount + thread.id) % eligible)
-                   : 0;
+      eligible > 1
+          ? static_cast<uint32_t>(Mix(seed_, view.operations * kAgentCount + thread.id) % eligible)
+          : 0;
   const uint32_t position = buffer.Eligible(may_pass_, pick);
   RecordSegment(current_->id, SwitchReason::kDrained, views_[current_->id].operations,
                 views_[current_->id].pending.pc);

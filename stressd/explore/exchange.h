@@ -19,6 +19,9 @@
 
 namespace explore {
 
+// The environment variable with four descriptors: "exchange,commands,answers,output".
+inline constexpr char kDescriptorsVariable[] = "STRESS_EXPLORE_FD";
+
 inline constexpr uint32_t kMagic = 0x45787072;
 inline constexpr uint32_t kVersion = 1;
 
@@ -75,16 +78,16 @@ struct Segment {
   uint32_t agent;
   SwitchReason reason;  // Why the agent stopped.
   uint64_t until;
-  uint64_t pc;          // Of the operation it stopped before; 0 at its end.
+  uint64_t pc;  // Of the operation it stopped before; 0 at its end.
 };
 
 // One decision with more than one possibility, for exhaustive search. Bit i of
 // the mask is the i-th thread, bit 32+i its drain.
 struct Choice {
   uint64_t enabled;
-  uint64_t tried;    // Possibilities that earlier schedules took here.
-  uint8_t chosen;    // Bit number.
-  uint8_t current;   // Bit number of the thread that ran; kNoBit if it cannot go on.
+  uint64_t tried;   // Possibilities that earlier schedules took here.
+  uint8_t chosen;   // Bit number.
+  uint8_t current;  // Bit number of the thread that ran; kNoBit if it cannot go on.
   uint8_t reserved[6];
 };
 inline constexpr uint8_t kNoBit = 255;
@@ -94,15 +97,15 @@ struct Event {
   uint16_t agent;
   uint8_t kind;
   uint8_t size_bytes;
-  uint32_t stack;    // Node of `stack_nodes`.
+  uint32_t stack;  // Node of `stack_nodes`.
   uint64_t address;
   uint64_t pc;
 };
 
 struct StackNode {
-  uint32_t parent;   // 0 is the empty stack.
+  uint32_t parent;  // 0 is the empty stack.
   uint32_t depth;
-  uint64_t pc;       // Return address of the call.
+  uint64_t pc;  // Return address of the call.
 };
 
 struct Request {
@@ -110,14 +113,14 @@ struct Request {
   uint32_t batch_count;
   uint64_t seeds[kMaxBatch];
   StrategyKind strategy;
-  uint32_t depth;           // d of PCT; the bound of kPrefix.
-  uint32_t restart;         // kPrefix: begin the search anew.
-  uint32_t bound_delays;    // kPrefix: bound delays instead of preemptions.
-  uint64_t step_estimate;   // k: schedule points expected; 0 if unknown.
+  uint32_t depth;                      // d of PCT; the bound of kPrefix.
+  uint32_t restart;                    // kPrefix: begin the search anew.
+  uint32_t bound_delays;               // kPrefix: bound delays instead of preemptions.
+  uint64_t step_estimate;              // k: schedule points expected; 0 if unknown.
   uint64_t thread_steps[kMaxThreads];  // The same per thread, in order of creation.
   MemoryModel model;
   uint32_t detect_races;
-  uint32_t filter_sites;    // Decide only where learning saw sharing.
+  uint32_t filter_sites;  // Decide only where learning saw sharing.
   uint32_t learn_sites;
   uint32_t trace;
   uint32_t eager_timeouts;  // A timeout may fire while other threads can run.
@@ -132,39 +135,39 @@ struct FindingStack {
 };
 
 struct Result {
-  uint32_t runs_done;       // Of the batch; the last of them is the finding, if any.
-  int32_t child_pid;        // Of the running schedule, 0 between schedules.
+  uint32_t runs_done;  // Of the batch; the last of them is the finding, if any.
+  int32_t child_pid;   // Of the running schedule, 0 between schedules.
   Verdict verdict;
-  int32_t status;           // Signal or exit status.
+  int32_t status;  // Signal or exit status.
   MemoryModel model;
-  uint64_t steps;           // Operations announced.
-  uint64_t points;          // Of them, those where a choice could be made.
+  uint64_t steps;   // Operations announced.
+  uint64_t points;  // Of them, those where a choice could be made.
   uint64_t switches;
   uint64_t preemptions;
   uint64_t signatures[kMaxBatch];  // Of the order of conflicting operations.
   uint64_t run_points[kMaxBatch];
   uint32_t thread_count;
   uint64_t thread_steps[kMaxThreads];
-  uint32_t divergence;      // kDirected left its segments: number + 1 of the first.
+  uint32_t divergence;  // kDirected left its segments: number + 1 of the first.
   char divergence_note[160];
   char message[1024];
   uint32_t stack_count;
   FindingStack stacks[kMaxFindingStacks];
-  uint32_t segment_count;   // One more stands in `segments`: who runs now.
-  uint32_t choice_count;    // kPrefix: of `choices`, the last schedule's decisions.
-  uint32_t prefix_count;    // Of them, those that the next schedule must repeat.
-  uint32_t exhausted;       // kPrefix: no schedule within the bound is left.
+  uint32_t segment_count;  // One more stands in `segments`: who runs now.
+  uint32_t choice_count;   // kPrefix: of `choices`, the last schedule's decisions.
+  uint32_t prefix_count;   // Of them, those that the next schedule must repeat.
+  uint32_t exhausted;      // kPrefix: no schedule within the bound is left.
   uint32_t event_count;
   uint32_t stack_node_count;
-  uint32_t dropped;         // Segments, choices or events that did not fit.
-  uint64_t image_base;      // Of the program's own code, to make addresses comparable.
+  uint32_t dropped;     // Segments, choices or events that did not fit.
+  uint64_t image_base;  // Of the program's own code, to make addresses comparable.
 };
 
 struct Exchange {
   uint32_t magic;
   uint32_t version;
-  uint32_t ready;           // The program reached its fork point.
-  uint32_t in_process;      // It runs its batches in one process.
+  uint32_t ready;       // The program reached its fork point.
+  uint32_t in_process;  // It runs its batches in one process.
   Request request;
   Result result;
   uint8_t sites[kSiteCount];  // Bit 0: seen while learning; bit 1: shared.

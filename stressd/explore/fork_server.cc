@@ -27,11 +27,11 @@ constexpr uint64_t kDefaultMaxSteps = 1000000;
 
 struct Server {
   bool has_driver;
-  bool passed;          // The fork point.
+  bool passed;  // The fork point.
   int commands;
   int answers;
   int output;
-  pid_t pid;            // Of the server: children differ.
+  pid_t pid;  // Of the server: children differ.
 };
 constinit Server g_server{};
 
@@ -100,9 +100,8 @@ bool HasDriver() { return g_server.has_driver; }
 Exchange* AttachExchange() {
   const char* descriptors = getenv(kDescriptorsVariable);
   int exchange_fd = -1;
-  if (descriptors != nullptr &&
-      sscanf(descriptors, "%d,%d,%d,%d", &exchange_fd, &g_server.commands, &g_server.answers,
-             &g_server.output) == 4) {
+  if (descriptors != nullptr && sscanf(descriptors, "%d,%d,%d,%d", &exchange_fd, &g_server.commands,
+                                       &g_server.answers, &g_server.output) == 4) {
     const long address = RawSystemCall(SYS_mmap, 0, sizeof(Exchange), PROT_READ | PROT_WRITE,
                                        MAP_SHARED, exchange_fd, 0);
     if (address < 0) Die("stress-explore: cannot map the exchange: error %ld", -address);

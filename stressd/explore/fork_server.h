@@ -19,9 +19,6 @@
 
 namespace explore {
 
-// The environment variable with four descriptors: "exchange,commands,answers,output".
-inline constexpr char kDescriptorsVariable[] = "STRESS_EXPLORE_FD";
-
 // The driver's memory, or private memory with a default request.
 Exchange* AttachExchange();
 bool HasDriver();

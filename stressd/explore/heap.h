@@ -39,9 +39,9 @@ class Heap {
   void GiveBack(const Block& block);
 
   Array<Block> blocks_;
-  uint32_t oldest_ = 0;     // blocks_ before this one were given back.
+  uint32_t oldest_ = 0;  // blocks_ before this one were given back.
   size_t held_bytes_ = 0;
-  bool recycled_ = false;   // Some block was given back: new ones may reuse it.
+  bool recycled_ = false;  // Some block was given back: new ones may reuse it.
 };
 
 }  // namespace explore

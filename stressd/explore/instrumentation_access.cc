@@ -21,9 +21,9 @@ inline void Announce(OperationKind kind, const void* address, uint32_t size_byte
 // the race detector sees all of it.
 void AnnounceRange(OperationKind kind, const void* address, size_t size_bytes, uintptr_t pc) {
   if (!g_engine.running() || size_bytes == 0) return;
-  g_engine.Announce(explore::Operation{
-      kind, static_cast<uint8_t>(size_bytes < 255 ? size_bytes : 255), 0,
-      explore::Address(address), pc});
+  g_engine.Announce(explore::Operation{kind,
+                                       static_cast<uint8_t>(size_bytes < 255 ? size_bytes : 255), 0,
+                                       explore::Address(address), pc});
   if (g_engine.thread_count() == 1) return;
   // 1 MiB: beyond that a copy would cost seconds of shadow.
   if (size_bytes > (1 << 20)) size_bytes = 1 << 20;
@@ -32,8 +32,9 @@ void AnnounceRange(OperationKind kind, const void* address, size_t size_bytes, u
       kind == OperationKind::kWrite, false, pc);
   if (fault.kind != explore::AccessFault::kNone) {
     g_engine.ReportFault(
-        fault, explore::Operation{kind, static_cast<uint8_t>(size_bytes < 255 ? size_bytes : 255),
-                                  0, explore::Address(address), pc},
+        fault,
+        explore::Operation{kind, static_cast<uint8_t>(size_bytes < 255 ? size_bytes : 255), 0,
+                           explore::Address(address), pc},
         "memory function");
   }
 }
@@ -55,16 +56,16 @@ void __tsan_func_exit() {
 #define EXPLORE_ACCESS(name, kind, size) \
   void __tsan_##name(void* address) { Announce(kind, address, size, EXPLORE_CALLER_PC()); }
 
-#define EXPLORE_WIDTH(size)                                               \
-  EXPLORE_ACCESS(read##size, OperationKind::kRead, size)                  \
-  EXPLORE_ACCESS(write##size, OperationKind::kWrite, size)                \
-  EXPLORE_ACCESS(volatile_read##size, OperationKind::kRead, size)         \
-  EXPLORE_ACCESS(volatile_write##size, OperationKind::kWrite, size)       \
+#define EXPLORE_WIDTH(size)                                                   \
+  EXPLORE_ACCESS(read##size, OperationKind::kRead, size)                      \
+  EXPLORE_ACCESS(write##size, OperationKind::kWrite, size)                    \
+  EXPLORE_ACCESS(volatile_read##size, OperationKind::kRead, size)             \
+  EXPLORE_ACCESS(volatile_write##size, OperationKind::kWrite, size)           \
   EXPLORE_ACCESS(unaligned_volatile_read##size, OperationKind::kRead, size)   \
   EXPLORE_ACCESS(unaligned_volatile_write##size, OperationKind::kWrite, size) \
-  EXPLORE_ACCESS(unaligned_read##size, OperationKind::kRead, size)        \
-  EXPLORE_ACCESS(unaligned_write##size, OperationKind::kWrite, size)      \
-  EXPLORE_ACCESS(read_write##size, OperationKind::kWrite, size)           \
+  EXPLORE_ACCESS(unaligned_read##size, OperationKind::kRead, size)            \
+  EXPLORE_ACCESS(unaligned_write##size, OperationKind::kWrite, size)          \
+  EXPLORE_ACCESS(read_write##size, OperationKind::kWrite, size)               \
   EXPLORE_ACCESS(unaligned_read_write##size, OperationKind::kWrite, size)
 
 EXPLORE_WIDTH(1)

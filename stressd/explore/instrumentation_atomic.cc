@@ -87,46 +87,45 @@ T CompareExchange(volatile T* address, T expected, T desired, int order, int fai
 
 extern "C" {
 
-#define EXPLORE_UPDATE(bits, type, name, expression)                                        \
-  type __tsan_atomic##bits##_##name(volatile type* address, type value, int order) {        \
-    return Update<type>(address, order, EXPLORE_CALLER_PC(),                                \
+#define EXPLORE_UPDATE(bits, type, name, expression)                                          \
+  type __tsan_atomic##bits##_##name(volatile type* address, type value, int order) {          \
+    return Update<type>(address, order, EXPLORE_CALLER_PC(),                                  \
                         [value](type old) -> type { return static_cast<type>(expression); }); \
   }
 
-#define EXPLORE_ATOMIC(bits, type)                                                           \
-  type __tsan_atomic##bits##_load(const volatile type* address, int order) {                 \
-    return Load<type>(address, order, EXPLORE_CALLER_PC());                                  \
-  }                                                                                          \
-  void __tsan_atomic##bits##_store(volatile type* address, type value, int order) {          \
-    Store<type>(address, value, order, EXPLORE_CALLER_PC());                                 \
-  }                                                                                          \
-  EXPLORE_UPDATE(bits, type, exchange, (static_cast<void>(old), value))                      \
-  EXPLORE_UPDATE(bits, type, fetch_add, old + value)                                         \
-  EXPLORE_UPDATE(bits, type, fetch_sub, old - value)                                         \
-  EXPLORE_UPDATE(bits, type, fetch_and, old & value)                                         \
-  EXPLORE_UPDATE(bits, type, fetch_or, old | value)                                          \
-  EXPLORE_UPDATE(bits, type, fetch_xor, old ^ value)                                         \
-  EXPLORE_UPDATE(bits, type, fetch_nand, ~(old & value))                                     \
-  int __tsan_atomic##bits##_compare_exchange_strong(volatile type* address, type* expected,  \
-                                                    type desired, int order, int failure) {  \
-    const type old = CompareExchange<type>(address, *expected, desired, order, failure,      \
-                                           EXPLORE_CALLER_PC());                             \
-    if (old == *expected) return 1;                                                          \
-    *expected = old;                                                                         \
-    return 0;                                                                                \
-  }                                                                                          \
-  int __tsan_atomic##bits##_compare_exchange_weak(volatile type* address, type* expected,    \
-                                                  type desired, int order, int failure) {    \
-    const type old = CompareExchange<type>(address, *expected, desired, order, failure,      \
-                                           EXPLORE_CALLER_PC());                             \
-    if (old == *expected) return 1;                                                          \
-    *expected = old;                                                                         \
-    return 0;                                                                                \
-  }                                                                                          \
-  type __tsan_atomic##bits##_compare_exchange_val(volatile type* address, type expected,     \
-                                                  type desired, int order, int failure) {    \
-    return CompareExchange<type>(address, expected, desired, order, failure,                 \
-                                 EXPLORE_CALLER_PC());                                       \
+#define EXPLORE_ATOMIC(bits, type)                                                                 \
+  type __tsan_atomic##bits##_load(const volatile type* address, int order) {                       \
+    return Load<type>(address, order, EXPLORE_CALLER_PC());                                        \
+  }                                                                                                \
+  void __tsan_atomic##bits##_store(volatile type* address, type value, int order) {                \
+    Store<type>(address, value, order, EXPLORE_CALLER_PC());                                       \
+  }                                                                                                \
+  EXPLORE_UPDATE(bits, type, exchange, (static_cast<void>(old), value))                            \
+  EXPLORE_UPDATE(bits, type, fetch_add, old + value)                                               \
+  EXPLORE_UPDATE(bits, type, fetch_sub, old - value)                                               \
+  EXPLORE_UPDATE(bits, type, fetch_and, old& value)                                                \
+  EXPLORE_UPDATE(bits, type, fetch_or, old | value)                                                \
+  EXPLORE_UPDATE(bits, type, fetch_xor, old ^ value)                                               \
+  EXPLORE_UPDATE(bits, type, fetch_nand, ~(old & value))                                           \
+  int __tsan_atomic##bits##_compare_exchange_strong(volatile type* address, type* expected,        \
+                                                    type desired, int order, int failure) {        \
+    const type old =                                                                               \
+        CompareExchange<type>(address, *expected, desired, order, failure, EXPLORE_CALLER_PC());   \
+    if (old == *expected) return 1;                                                                \
+    *expected = old;                                                                               \
+    return 0;                                                                                      \
+  }                                                                                                \
+  int __tsan_atomic##bits##_compare_exchange_weak(volatile type* address, type* expected,          \
+                                                  type desired, int order, int failure) {          \
+    const type old =                                                                               \
+        CompareExchange<type>(address, *expected, desired, order, failure, EXPLORE_CALLER_PC());   \
+    if (old == *expected) return 1;                                                                \
+    *expected = old;                                                                               \
+    return 0;                                                                                      \
+  }                                                                                                \
+  type __tsan_atomic##bits##_compare_exchange_val(volatile type* address, type expected,           \
+                                                  type desired, int order, int failure) {          \
+    return CompareExchange<type>(address, expected, desired, order, failure, EXPLORE_CALLER_PC()); \
   }
 
 EXPLORE_ATOMIC(8, uint8_t)

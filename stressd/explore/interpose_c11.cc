@@ -23,9 +23,7 @@ int C11Status(int error) {
 }
 
 pthread_mutex_t* Mutex(mtx_t* mutex) { return reinterpret_cast<pthread_mutex_t*>(mutex); }
-pthread_cond_t* Condition(cnd_t* condition) {
-  return reinterpret_cast<pthread_cond_t*>(condition);
-}
+pthread_cond_t* Condition(cnd_t* condition) { return reinterpret_cast<pthread_cond_t*>(condition); }
 
 }  // namespace
 }  // namespace explore
@@ -51,7 +49,7 @@ int thrd_detach(thrd_t thread) { return C11Status(pthread_detach(thread)); }
 
 void thrd_exit(int result) { pthread_exit(reinterpret_cast<void*>(intptr_t{result})); }
 
-int thrd_sleep(const timespec* duration, timespec* left) { return nanosleep(duration, left); }
+int thrd_sleep(const timespec* duration, timespec* left) { return nanosleep(duration, left); }  // style: the C library's name.
 
 void thrd_yield() { g_engine.Announce(OperationKind::kYield, 0, EXPLORE_CALLER_PC()); }
 
@@ -59,13 +57,10 @@ int mtx_lock(mtx_t* mutex) {
   return C11Status(LockMutex(Mutex(mutex), kNoDeadline, EXPLORE_CALLER_PC()));
 }
 
-int mtx_trylock(mtx_t* mutex) {
-  return C11Status(TryLockMutex(Mutex(mutex), EXPLORE_CALLER_PC()));
-}
+int mtx_trylock(mtx_t* mutex) { return C11Status(TryLockMutex(Mutex(mutex), EXPLORE_CALLER_PC())); }
 
 int mtx_timedlock(mtx_t* mutex, const timespec* time) {
-  return C11Status(
-      LockMutex(Mutex(mutex), DeadlineNs(CLOCK_REALTIME, time), EXPLORE_CALLER_PC()));
+  return C11Status(LockMutex(Mutex(mutex), DeadlineNs(CLOCK_REALTIME, time), EXPLORE_CALLER_PC()));
 }
 
 int mtx_unlock(mtx_t* mutex) { return C11Status(UnlockMutex(Mutex(mutex), EXPLORE_CALLER_PC())); }

@@ -65,8 +65,7 @@ int pthread_cond_wait(pthread_cond_t* condition, pthread_mutex_t* mutex) {
 int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex,
                            const timespec* time) {
   if (!ValidTime(time)) return EINVAL;
-  return WaitCondition(condition, mutex, DeadlineNs(ClockOf(condition), time),
-                       EXPLORE_CALLER_PC());
+  return WaitCondition(condition, mutex, DeadlineNs(ClockOf(condition), time), EXPLORE_CALLER_PC());
 }
 
 int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,

@@ -83,8 +83,7 @@ int __cxa_thread_atexit_impl(void (*function)(void*), void* object, void* librar
     static auto* real = Real<int(void (*)(void*), void*, void*)>("__cxa_thread_atexit_impl");
     return real(function, object, library);
   }
-  auto* record =
-      static_cast<ThreadLocalDestructor*>(__libc_malloc(sizeof(ThreadLocalDestructor)));
+  auto* record = static_cast<ThreadLocalDestructor*>(__libc_malloc(sizeof(ThreadLocalDestructor)));
   if (record == nullptr) return -1;
   *record = ThreadLocalDestructor{function, object, thread.destructors};
   thread.destructors = record;

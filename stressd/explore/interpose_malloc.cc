@@ -84,8 +84,7 @@ __attribute__((weak)) void _ZdaPvm(void* block, size_t) { Free(block, EXPLORE_CA
 void __assert_fail(const char* assertion, const char* file, unsigned line,
                    const char* function) noexcept {
   char text[400];
-  snprintf(text, sizeof(text), "%s:%u: %s: assertion `%s' failed", file, line, function,
-           assertion);
+  snprintf(text, sizeof(text), "%s:%u: %s: assertion `%s' failed", file, line, function, assertion);
   explore::SetCrashMessage(text);
   fprintf(stderr, "%s\n", text);
   abort();

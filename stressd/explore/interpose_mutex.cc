@@ -86,7 +86,8 @@ using namespace explore;  // The C names below stand for one call each.
 extern "C" {
 
 int pthread_mutex_destroy(pthread_mutex_t* mutex) {
-  SyncObject* object = g_engine.initialized() ? g_engine.shadow().FindSync(Address(mutex)) : nullptr;
+  SyncObject* object =
+      g_engine.initialized() ? g_engine.shadow().FindSync(Address(mutex)) : nullptr;
   if (object == nullptr) return 0;
   if (object->owner != kNoThread) return EBUSY;
   object->known = false;
@@ -111,9 +112,7 @@ int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock, const times
   return LockMutex(mutex, DeadlineNs(clock, time), EXPLORE_CALLER_PC());
 }
 
-int pthread_mutex_unlock(pthread_mutex_t* mutex) {
-  return UnlockMutex(mutex, EXPLORE_CALLER_PC());
-}
+int pthread_mutex_unlock(pthread_mutex_t* mutex) { return UnlockMutex(mutex, EXPLORE_CALLER_PC()); }
 
 int pthread_spin_init(pthread_spinlock_t* lock, int) {
   *lock = 0;

@@ -57,7 +57,9 @@ int sem_init(sem_t* semaphore, int shared, unsigned value) {
 
 int sem_destroy(sem_t*) { return 0; }
 
-int sem_wait(sem_t* semaphore) { return WaitSemaphore(semaphore, kNoDeadline, EXPLORE_CALLER_PC()); }
+int sem_wait(sem_t* semaphore) {
+  return WaitSemaphore(semaphore, kNoDeadline, EXPLORE_CALLER_PC());
+}
 
 int sem_timedwait(sem_t* semaphore, const timespec* time) {
   if (!ValidTime(time)) return Fail(EINVAL);
@@ -95,13 +97,12 @@ int sem_post(sem_t* semaphore) {
 }
 
 int sem_getvalue(sem_t* semaphore, int* value) {
-  *value = static_cast<int>(
-      EnterSemaphore(OperationKind::kWait, semaphore, EXPLORE_CALLER_PC())->count);
+  *value =
+      static_cast<int>(EnterSemaphore(OperationKind::kWait, semaphore, EXPLORE_CALLER_PC())->count);
   return 0;
 }
 
-int pthread_barrier_init(pthread_barrier_t* barrier, const pthread_barrierattr_t*,
-                         unsigned count) {
+int pthread_barrier_init(pthread_barrier_t* barrier, const pthread_barrierattr_t*, unsigned count) {
   if (count == 0) return EINVAL;
   g_engine.Init();
   SyncObject* object = g_engine.shadow().Sync(Address(barrier));

@@ -64,7 +64,7 @@ time_t time(time_t* out) noexcept {
   return now;
 }
 
-int nanosleep(const timespec* duration, timespec*) {
+int nanosleep(const timespec* duration, timespec*) {  // style: the C library's name.
   if (!ValidTime(duration) || duration->tv_sec < 0) {
     errno = EINVAL;
     return -1;
@@ -83,7 +83,7 @@ int clock_nanosleep(clockid_t clock, int flags, const timespec* time, timespec*)
   return 0;
 }
 
-int usleep(useconds_t duration_us) {
+int usleep(useconds_t duration_us) {  // style: the C library's name.
   g_engine.Init();
   Sleep(g_engine.now_ns() + int64_t{duration_us} * 1000, EXPLORE_CALLER_PC());
   return 0;

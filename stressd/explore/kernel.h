@@ -41,7 +41,6 @@ void explore_fail(const char* message);
 #endif
 
 /* Ends the schedule with a finding if `condition` does not hold. */
-#define EXPLORE_CHECK(condition) \
-  ((condition) ? (void)0 : explore_fail("check failed: " #condition))
+#define EXPLORE_CHECK(condition) ((condition) ? (void)0 : explore_fail("check failed: " #condition))
 
 #endif /* STRESSD_EXPLORE_KERNEL_H_ */

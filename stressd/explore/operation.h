@@ -33,10 +33,10 @@ enum class OperationKind : uint8_t {
 
 struct Operation {
   OperationKind kind = OperationKind::kStart;
-  uint8_t size_bytes = 0;     // Of the access; 0 for synchronization.
-  uint8_t memory_order = 0;   // As the compiler passes it, 0 (relaxed) to 5 (seq_cst).
-  uintptr_t address = 0;      // Of the access or of the synchronization object; 0 if none.
-  uintptr_t pc = 0;           // The instruction after the call that announced it.
+  uint8_t size_bytes = 0;    // Of the access; 0 for synchronization.
+  uint8_t memory_order = 0;  // As the compiler passes it, 0 (relaxed) to 5 (seq_cst).
+  uintptr_t address = 0;     // Of the access or of the synchronization object; 0 if none.
+  uintptr_t pc = 0;          // The instruction after the call that announced it.
 };
 
 inline bool IsAccess(OperationKind kind) {

@@ -32,8 +32,8 @@ constexpr bool Releases(int order) { return order >= kRelease; }
 // What is wrong with an access.
 struct AccessFault {
   enum Kind : uint8_t { kNone, kRace, kFreed } kind = kNone;
-  Access earlier;             // Of a race.
-  uintptr_t freed_pc = 0;     // Of an access to freed memory.
+  Access earlier;          // Of a race.
+  uintptr_t freed_pc = 0;  // Of an access to freed memory.
   uint32_t freed_stack = 0;
   uint32_t freed_thread = 0;
 };

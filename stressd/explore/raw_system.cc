@@ -15,7 +15,8 @@ void Die(const char* format, ...) {
   va_start(arguments, format);
   const int used = vsnprintf(line, sizeof(line) - 1, format, arguments);
   va_end(arguments);
-  int length = used < static_cast<int>(sizeof(line)) - 1 ? used : static_cast<int>(sizeof(line)) - 2;
+  int length =
+      used < static_cast<int>(sizeof(line)) - 1 ? used : static_cast<int>(sizeof(line)) - 2;
   if (length < 0) length = 0;
   line[length++] = '\n';
   RawSystemCall(SYS_write, 2, reinterpret_cast<long>(line), length);

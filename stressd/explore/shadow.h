@@ -24,22 +24,22 @@ inline constexpr uint32_t kNoAccess = 0;
 // One access that a later one may race with.
 struct Access {
   uint16_t thread;
-  uint8_t bytes;     // Bit i: byte i of the granule.
+  uint8_t bytes;  // Bit i: byte i of the granule.
   uint8_t write : 1;
   uint8_t atomic : 1;
-  uint32_t clock;    // Of its thread, when it was made.
-  uint32_t stack;    // Node of the StackTable.
-  uint32_t next;     // Index in the pool, kNoAccess at the end.
+  uint32_t clock;  // Of its thread, when it was made.
+  uint32_t stack;  // Node of the StackTable.
+  uint32_t next;   // Index in the pool, kNoAccess at the end.
   uintptr_t pc;
 };
 
 struct Cell {
   uintptr_t granule;
   uint32_t generation;
-  uint32_t accesses;     // Index of the first, kNoAccess if none.
+  uint32_t accesses;  // Index of the first, kNoAccess if none.
   SyncObject* sync;
-  uint64_t history;      // Hash of the modifications so far: see RaceDetector::signature().
-  uintptr_t freed_pc;    // Where the memory was freed; 0 if it was not.
+  uint64_t history;    // Hash of the modifications so far: see RaceDetector::signature().
+  uintptr_t freed_pc;  // Where the memory was freed; 0 if it was not.
   uint32_t freed_stack;
   uint32_t freed_thread;
 };

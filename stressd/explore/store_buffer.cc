@@ -80,8 +80,8 @@ uint32_t StoreBuffer::Eligible(bool may_pass, uint32_t index) const {
 
 void StoreBuffer::Drain(uint32_t position, bool laid) {
   Capture();
-  if (!laid) memcpy(Memory(stores_[position]), stores_[position].value,
-                    stores_[position].size_bytes);
+  if (!laid)
+    memcpy(Memory(stores_[position]), stores_[position].value, stores_[position].size_bytes);
   for (uint32_t i = position + 1; i < count_; ++i) stores_[i - 1] = stores_[i];
   --count_;
   if (fence_ > position) --fence_;

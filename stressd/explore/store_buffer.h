@@ -28,8 +28,8 @@ struct BufferedStore {
   uintptr_t pc;
   uint8_t size_bytes;  // At most 16.
   bool atomic;
-  bool ordered;        // Must not pass earlier stores, whatever the model.
-  bool captured;       // `value` is known.
+  bool ordered;   // Must not pass earlier stores, whatever the model.
+  bool captured;  // `value` is known.
   uint8_t value[16];
   uint8_t under[16];
   VectorClock release;  // What a reader of an atomic store acquires.

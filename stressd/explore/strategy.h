@@ -29,7 +29,7 @@ struct AgentView {
 struct ChoicePoint {
   const uint32_t* agents;  // That can act; ascending; at least two.
   uint32_t count;
-  int current;             // Position of the running thread in `agents`; -1 if it cannot go on.
+  int current;  // Position of the running thread in `agents`; -1 if it cannot go on.
   bool yielded;
   const AgentView* views;  // By agent number.
 

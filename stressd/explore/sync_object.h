@@ -22,16 +22,16 @@ enum class SyncState : uint32_t { kNew, kRunning, kDone };
 struct SyncObject {
   uintptr_t address;
   SyncObject* next_in_cell;  // Another object in the same eight bytes.
-  uint16_t owner;          // Of a mutex or of a rwlock held for writing.
-  uint16_t first_waiter;   // Chained by Thread::next_waiter.
+  uint16_t owner;            // Of a mutex or of a rwlock held for writing.
+  uint16_t first_waiter;     // Chained by Thread::next_waiter.
   uint16_t last_waiter;
   uint16_t reserved;
-  uint32_t depth;          // Of a recursive lock.
-  uint32_t readers;        // Of a rwlock.
-  int64_t count;           // A semaphore's value; a barrier's arrivals.
-  uint64_t generation;     // A barrier's.
-  SyncState state;         // Of a once.
-  bool known;              // Its settings were taken over from the program's object.
+  uint32_t depth;       // Of a recursive lock.
+  uint32_t readers;     // Of a rwlock.
+  int64_t count;        // A semaphore's value; a barrier's arrivals.
+  uint64_t generation;  // A barrier's.
+  SyncState state;      // Of a once.
+  bool known;           // Its settings were taken over from the program's object.
   VectorClock clock;
   VectorClock reader_clock;  // What a writer of a rwlock also learns.
   uint8_t held_for_reading[kMaxThreads];

@@ -72,19 +72,19 @@ struct Thread {
   bool joined = false;
   bool woken = false;
   bool timed_out = false;
-  bool spinning = false;             // The next announcement is a yield.
+  bool spinning = false;  // The next announcement is a yield.
   WaitKind wait = WaitKind::kNone;
-  SyncObject* object = nullptr;      // What it waits for.
-  Thread* target = nullptr;          // Whom it joins.
-  int64_t deadline_ns = 0; // Of virtual time.
-  uint32_t stack = 0;                // Node of the StackTable: where it is now.
+  SyncObject* object = nullptr;  // What it waits for.
+  Thread* target = nullptr;      // Whom it joins.
+  int64_t deadline_ns = 0;       // Of virtual time.
+  uint32_t stack = 0;            // Node of the StackTable: where it is now.
   uint32_t creation_stack = 0;
   uintptr_t creation_pc = 0;
   uint16_t creator = 0;
-  uint32_t uninterrupted = 0;        // Decisions since another thread last ran.
+  uint32_t uninterrupted = 0;  // Decisions since another thread last ran.
   VectorClock clock;
-  VectorClock release_fence;         // clock at the last release fence.
-  VectorClock acquirable;            // What an acquire fence would learn.
+  VectorClock release_fence;  // clock at the last release fence.
+  VectorClock acquirable;     // What an acquire fence would learn.
   StoreBuffer* buffer = nullptr;
   SpinDetector spin;
   Context* context = nullptr;

@@ -71,8 +71,7 @@ const char* ModelName(MemoryModel model) {
 }
 
 std::optional<MemoryModel> ParseModel(const std::string& name) {
-  for (const MemoryModel model :
-       {MemoryModel::kSequential, MemoryModel::kTso, MemoryModel::kPso}) {
+  for (const MemoryModel model : {MemoryModel::kSequential, MemoryModel::kTso, MemoryModel::kPso}) {
     if (name == ModelName(model)) return model;
   }
   return std::nullopt;

@@ -119,8 +119,7 @@ size_t Campaign::ChooseArm() const {
     const double n = static_cast<double>(arm.schedules);
     // Fewer than one batch: its turn.
     if (arm.schedules == 0) return i;
-    const double score =
-        static_cast<double>(arm.novel) / n + std::sqrt(2 * std::log(total) / n);
+    const double score = static_cast<double>(arm.novel) / n + std::sqrt(2 * std::log(total) / n);
     if (score > best) {
       best = score;
       chosen = i;
@@ -134,8 +133,8 @@ bool Campaign::NextBatch(bool in_process, Batch& batch) {
   if (stop_ || next_index_ >= options_.schedules) return false;
   if (options_.limit_s > 0 && Since(start_) > options_.limit_s) return false;
   batch.first = next_index_;
-  batch.count = static_cast<uint32_t>(std::min<uint64_t>(in_process ? kMaxBatch : kForkBatch,
-                                                         options_.schedules - next_index_));
+  batch.count = static_cast<uint32_t>(
+      std::min<uint64_t>(in_process ? kMaxBatch : kForkBatch, options_.schedules - next_index_));
   next_index_ += batch.count;
   batch.arm = ChooseArm();
   ++batch_number_;
@@ -163,8 +162,8 @@ bool Campaign::RunPart(Target& target, const Batch& batch, uint32_t start, uint3
 void Campaign::Note(Target& target, const Batch& batch, uint64_t index) {
   Finding finding = TakeFinding(target);
   finding.index = index;
-  finding.schedule = ScheduleName{result_.arms[batch.arm].arm, options_.model,
-                                  Mix(options_.seed, index)};
+  finding.schedule =
+      ScheduleName{result_.arms[batch.arm].arm, options_.model, Mix(options_.seed, index)};
   ++result_.arms[batch.arm].findings;
   ++result_.failed;
   AddFinding(std::move(finding));
@@ -218,8 +217,9 @@ void Campaign::RunBatch(Target& target, const Batch& batch) {
         if (i < signatures.size() && again[i] == signatures[i]) continue;
         Finding finding;
         finding.verdict = Verdict::kDiverged;
-        finding.message = "two runs of one schedule differ: the program depends on something "
-                          "besides its input and its schedule";
+        finding.message =
+            "two runs of one schedule differ: the program depends on something "
+            "besides its input and its schedule";
         finding.index = batch.first + i;
         finding.schedule = ScheduleName{arm.arm, options_.model, Mix(options_.seed, finding.index)};
         AddFinding(std::move(finding));

@@ -27,17 +27,17 @@ struct CampaignOptions {
   std::vector<std::string> command;
   uint64_t schedules = 2000;
   uint64_t seed = 1;
-  std::vector<Arm> arms;          // Empty: Portfolio().
+  std::vector<Arm> arms;  // Empty: Portfolio().
   MemoryModel model = MemoryModel::kSequential;
   bool detect_races = true;
   bool filter_sites = true;
   bool eager_timeouts = false;
   bool stop_at_first = false;
   uint64_t max_steps = 200000;
-  double timeout_s = 10;          // Of one schedule.
-  double limit_s = 0;             // Of the campaign; 0: none.
+  double timeout_s = 10;  // Of one schedule.
+  double limit_s = 0;     // Of the campaign; 0: none.
   int jobs = 1;
-  int audit_every = 64;           // Every such batch is run twice and compared; 0: never.
+  int audit_every = 64;  // Every such batch is run twice and compared; 0: never.
 };
 
 // One schedule, named exactly: what a replay needs besides the program.
@@ -55,10 +55,10 @@ struct Finding {
   Verdict verdict = Verdict::kPassed;
   int status = 0;
   std::string message;
-  std::string output;             // The last lines the program printed.
+  std::string output;  // The last lines the program printed.
   ScheduleName schedule;
-  uint64_t index = 0;             // Of the schedule in the campaign.
-  uint64_t count = 1;             // Schedules that ended alike.
+  uint64_t index = 0;  // Of the schedule in the campaign.
+  uint64_t count = 1;  // Schedules that ended alike.
   uint64_t preemptions = 0;
   uint64_t image_base = 0;
   std::vector<FindingStack> stacks;
@@ -69,24 +69,24 @@ struct ArmStatistics {
   Arm arm;
   uint64_t schedules = 0;
   uint64_t findings = 0;
-  uint64_t novel = 0;             // Schedules with a signature never seen before.
+  uint64_t novel = 0;  // Schedules with a signature never seen before.
   double seconds = 0;
 };
 
 struct CampaignResult {
-  std::string error;              // Not empty: it could not run.
+  std::string error;  // Not empty: it could not run.
   std::string build_id;
   std::string program;
   bool in_process = false;
   uint64_t schedules = 0;
-  uint64_t failed = 0;            // Schedules that ended with a finding.
-  uint64_t first_index = 0;       // Of the first finding's schedule.
-  uint64_t distinct = 0;          // Signatures.
+  uint64_t failed = 0;       // Schedules that ended with a finding.
+  uint64_t first_index = 0;  // Of the first finding's schedule.
+  uint64_t distinct = 0;     // Signatures.
   uint64_t audited = 0;
-  uint64_t points = 0;            // Decisions in all schedules.
-  uint32_t threads = 0;           // Most in one schedule.
+  uint64_t points = 0;   // Decisions in all schedules.
+  uint32_t threads = 0;  // Most in one schedule.
   double learn_seconds = 0;
-  double seconds = 0;             // Of the schedules, learning excluded.
+  double seconds = 0;  // Of the schedules, learning excluded.
   std::vector<ArmStatistics> arms;
   std::vector<Finding> findings;  // Distinct, in order of the campaign.
 };

@@ -12,9 +12,9 @@ namespace explore {
 
 struct ExhaustiveResult {
   uint64_t schedules = 0;
-  bool complete = false;      // Every schedule within the bound was run.
-  uint32_t bound = 0;         // The last one begun.
-  Finding finding;            // The first; kPassed if none.
+  bool complete = false;  // Every schedule within the bound was run.
+  uint32_t bound = 0;     // The last one begun.
+  Finding finding;        // The first; kPassed if none.
 };
 
 // Runs every schedule with at most `bound` preemptions (or delays), small

@@ -48,8 +48,8 @@ std::string SegmentLine(const Segment& segment, Symbolizer& symbolizer) {
            (segment.pc == 0 ? std::string("?") : symbolizer.Describe(segment.pc));
   }
   if (segment.until == kNoEnd) return line + " runs to the end";
-  line += " runs to its operation " + std::to_string(segment.until) + ", " +
-          ReasonText(segment.reason);
+  line +=
+      " runs to its operation " + std::to_string(segment.until) + ", " + ReasonText(segment.reason);
   if (segment.pc != 0) line += " " + symbolizer.Describe(segment.pc);
   return line;
 }

@@ -21,15 +21,15 @@ struct SymbolizedStack {
 };
 
 struct Investigation {
-  Finding finding;                       // As the campaign met it.
-  uint64_t replays = 0;                  // Of its name: tried, and ended alike.
+  Finding finding;       // As the campaign met it.
+  uint64_t replays = 0;  // Of its name: tried, and ended alike.
   uint64_t replayed = 0;
   Minimized minimized;
-  std::vector<SymbolizedStack> stacks;   // Of the minimized schedule's end.
-  std::vector<SymbolizedStack> pair;     // The critical pair: two stacks, or none.
-  std::vector<std::string> switches;     // The minimized schedule, one line per segment.
+  std::vector<SymbolizedStack> stacks;  // Of the minimized schedule's end.
+  std::vector<SymbolizedStack> pair;    // The critical pair: two stacks, or none.
+  std::vector<std::string> switches;    // The minimized schedule, one line per segment.
   ScheduleFile file;
-  std::string timeline;                  // Chrome trace-event JSON.
+  std::string timeline;  // Chrome trace-event JSON.
 };
 
 // `target` has learned. Replays the finding `replays` times by name.

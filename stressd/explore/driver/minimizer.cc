@@ -113,8 +113,8 @@ class Minimizer {
   void Search() {
     // One preemption less than now, but never more than two: beyond that there
     // are too many.
-    const uint32_t bound = static_cast<uint32_t>(
-        best_.finding.preemptions > 3 ? 2 : best_.finding.preemptions - 1);
+    const uint32_t bound =
+        static_cast<uint32_t>(best_.finding.preemptions > 3 ? 2 : best_.finding.preemptions - 1);
     ExhaustiveResult search =
         SearchExhaustively(target_, options_, bound, /*bound_delays=*/false, kSearchLimit,
                            [this](const Finding& finding) { return Better(finding); });

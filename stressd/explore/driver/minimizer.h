@@ -15,8 +15,8 @@
 namespace explore {
 
 struct Minimized {
-  Finding finding;          // Its segments are the minimized schedule.
-  uint64_t attempts = 0;    // Schedules run.
+  Finding finding;        // Its segments are the minimized schedule.
+  uint64_t attempts = 0;  // Schedules run.
   uint64_t switches = 0;
 };
 

@@ -1,7 +1,6 @@
 #include "stressd/explore/driver/schedule_file.h"
 
 #include <fstream>
-
 #include <nlohmann/json.hpp>
 
 namespace explore {

@@ -117,13 +117,14 @@ nlohmann::json ToJson(const CampaignResult& result) {
 void PrintSummary(const Options& options, const CampaignResult& result) {
   const Interval interval = WilsonInterval(result.failed, result.schedules);
   const double n = static_cast<double>(result.schedules);
-  printf("%llu schedules in %.2f s (%.0f/s, learning %.2f s), %llu distinct, %.0f decisions each, "
-         "%u threads, model %s\n",
-         static_cast<unsigned long long>(result.schedules), result.seconds,
-         result.seconds > 0 ? n / result.seconds : 0, result.learn_seconds,
-         static_cast<unsigned long long>(result.distinct),
-         n > 0 ? static_cast<double>(result.points) / n : 0, result.threads,
-         ModelName(options.campaign.model));
+  printf(
+      "%llu schedules in %.2f s (%.0f/s, learning %.2f s), %llu distinct, %.0f decisions each, "
+      "%u threads, model %s\n",
+      static_cast<unsigned long long>(result.schedules), result.seconds,
+      result.seconds > 0 ? n / result.seconds : 0, result.learn_seconds,
+      static_cast<unsigned long long>(result.distinct),
+      n > 0 ? static_cast<double>(result.points) / n : 0, result.threads,
+      ModelName(options.campaign.model));
   printf("%llu failed: %.3f %% (95 %% interval %.3f to %.3f %%)\n",
          static_cast<unsigned long long>(result.failed),
          n > 0 ? 100 * static_cast<double>(result.failed) / n : 0, 100 * interval.low,
@@ -250,7 +251,8 @@ int Replay(const Options& options) {
   for (const FindingStack& stack : first.stacks) {
     printf("  %s\n", stack.title);
     for (uint32_t i = 0; i < stack.frame_count; ++i) {
-      if (stack.frames[i] != 0) printf("    #%u %s\n", i, symbolizer.Describe(stack.frames[i]).c_str());
+      if (stack.frames[i] != 0)
+        printf("    #%u %s\n", i, symbolizer.Describe(stack.frames[i]).c_str());
     }
   }
   return first.verdict == Verdict::kPassed ? 0 : 1;

@@ -18,8 +18,6 @@
 #include <sstream>
 #include <utility>
 
-#include "stressd/explore/fork_server.h"
-
 namespace explore {
 namespace {
 
@@ -125,7 +123,8 @@ std::string Target::Start() {
     return "cannot run " + program_;
   }
   return "the program ended before it started a thread; is it compiled with -fsanitize=thread and "
-         "linked with the explore library? It printed: " + Output();
+         "linked with the explore library? It printed: " +
+         Output();
 }
 
 bool Target::Run() {
@@ -152,8 +151,9 @@ bool Target::Run() {
       limit += std::chrono::seconds(5);
     } else if (done != seen) {
       seen = done;
-      limit = std::chrono::steady_clock::now() + std::chrono::duration_cast<
-                  std::chrono::steady_clock::duration>(std::chrono::duration<double>(timeout_s_));
+      limit = std::chrono::steady_clock::now() +
+              std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+                  std::chrono::duration<double>(timeout_s_));
     }
   }
 }
@@ -193,8 +193,8 @@ void Target::ReadBuildId() {
       const size_t value = name + ((entry.n_namesz + 3) & ~3u);
       if (value + entry.n_descsz > image.size()) return;
       if (entry.n_type == NT_GNU_BUILD_ID && entry.n_namesz == 4) {
-        build_id_ = Hex(reinterpret_cast<const unsigned char*>(image.data()) + value,
-                        entry.n_descsz);
+        build_id_ =
+            Hex(reinterpret_cast<const unsigned char*>(image.data()) + value, entry.n_descsz);
         return;
       }
       note = value + ((entry.n_descsz + 3) & ~3u);

@@ -1,7 +1,6 @@
 #include "stressd/explore/driver/trace.h"
 
 #include <algorithm>
-
 #include <nlohmann/json.hpp>
 
 #include "stressd/explore/operation.h"
@@ -63,8 +62,8 @@ std::optional<CriticalPair> FindCriticalPair(const Trace& trace,
     if (segment.until <= offset || segment.until - offset > mine.size()) continue;
     const size_t stopped_before = segment.until - offset - 1;
     const size_t resumes = mine[stopped_before];
-    const size_t end = stopped_before + 1 < mine.size() ? mine[stopped_before + 1]
-                                                        : trace.events.size();
+    const size_t end =
+        stopped_before + 1 < mine.size() ? mine[stopped_before + 1] : trace.events.size();
     for (size_t back = stopped_before + 1; back-- > 0;) {
       const Event& own = trace.events[mine[back]];
       if (!IsAccess(static_cast<OperationKind>(own.kind))) continue;
@@ -83,9 +82,9 @@ std::optional<CriticalPair> FindCriticalPair(const Trace& trace,
 
 const char* EventKindName(uint8_t kind) {
   static constexpr const char* kNames[] = {
-      "start", "read",   "write", "atomic load", "atomic store", "atomic update",
-      "fence", "lock",   "unlock", "wait",       "signal",       "create",
-      "join",  "yield",  "sleep", "end",         "drain"};
+      "start", "read",  "write",  "atomic load", "atomic store", "atomic update",
+      "fence", "lock",  "unlock", "wait",        "signal",       "create",
+      "join",  "yield", "sleep",  "end",         "drain"};
   return kind < sizeof(kNames) / sizeof(kNames[0]) ? kNames[kind] : "?";
 }
 
@@ -119,9 +118,10 @@ std::string Timeline(const Trace& trace, Symbolizer& symbolizer) {
                       {"dur", 1},
                       {"pid", 1},
                       {"tid", event.agent},
-                      {"args", {{"at", event.pc == 0 ? "" : symbolizer.Describe(event.pc)},
-                                {"address", address},
-                                {"bytes", event.size_bytes}}}});
+                      {"args",
+                       {{"at", event.pc == 0 ? "" : symbolizer.Describe(event.pc)},
+                        {"address", address},
+                        {"bytes", event.size_bytes}}}});
   }
   return nlohmann::json{{"traceEvents", events}, {"displayTimeUnit", "ns"}}.dump(1);
 }

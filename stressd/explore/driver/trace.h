@@ -27,7 +27,7 @@ struct Trace {
 
 // Two accesses to the same memory by different threads, of which one changes it.
 struct CriticalPair {
-  size_t first = 0;   // Position in Trace::events.
+  size_t first = 0;  // Position in Trace::events.
   size_t second = 0;
 };
 

@@ -1,8 +1,8 @@
 // Kernels of the engine's own tests and of its benchmark.
-#include "stressd/explore/kernel.h"
-
 #include <atomic>
 #include <cstdlib>
+
+#include "stressd/explore/kernel.h"
 
 namespace {
 

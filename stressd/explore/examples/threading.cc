@@ -243,13 +243,20 @@ struct Part {
 };
 
 constexpr Part kParts[] = {
-    {"mutexes", Mutexes},       {"shared-mutex", SharedMutex},
-    {"condition", Condition},   {"semaphore", SemaphoreAndBarrier},
-    {"once", OnceAndKeys},      {"waiting", Waiting},
-    {"time", Time},             {"shared-pointer", SharedPointer},
-    {"detach", Detach},         {"wrong-unlock", WrongUnlock},
-    {"self-deadlock", SelfDeadlock}, {"lost-wake-up", LostWakeUp},
-    {"busy", Busy},             {"bad-status", BadStatus},
+    {"mutexes", Mutexes},
+    {"shared-mutex", SharedMutex},
+    {"condition", Condition},
+    {"semaphore", SemaphoreAndBarrier},
+    {"once", OnceAndKeys},
+    {"waiting", Waiting},
+    {"time", Time},
+    {"shared-pointer", SharedPointer},
+    {"detach", Detach},
+    {"wrong-unlock", WrongUnlock},
+    {"self-deadlock", SelfDeadlock},
+    {"lost-wake-up", LostWakeUp},
+    {"busy", Busy},
+    {"bad-status", BadStatus},
 };
 
 }  // namespace

@@ -45,7 +45,8 @@ uint32_t Pct::Choose(const ChoicePoint& point) {
     priority_[best] = lowest_--;
     best = Highest(point);
   }
-  if (point.MustLeave() && best == point.agents[point.current]) best = Uniform(point, point.current);
+  if (point.MustLeave() && best == point.agents[point.current])
+    best = Uniform(point, point.current);
   return best;
 }
 

@@ -27,7 +27,7 @@ class Pct final : public Strategy {
   uint64_t change_at_[kMaxDepth] = {};   // Step numbers, in no order.
   uint32_t change_count_ = 0;
   uint64_t step_ = 0;
-  uint64_t lowest_ = 0;                  // Below every priority given so far.
+  uint64_t lowest_ = 0;  // Below every priority given so far.
 };
 
 }  // namespace explore

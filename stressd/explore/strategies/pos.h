@@ -17,7 +17,7 @@ class Pos final : public Strategy {
   uint32_t Choose(const ChoicePoint& point) override;
 
  private:
-  uint64_t priority_[kAgentCount] = {};  // Of the pending operation; 0: to be drawn.
+  uint64_t priority_[kAgentCount] = {};   // Of the pending operation; 0: to be drawn.
   uint64_t drawn_for_[kAgentCount] = {};  // The operation number it was drawn for.
 };
 

@@ -70,8 +70,8 @@ uint32_t Prefix::Choose(const ChoicePoint& point) {
   Result& result = exchange_->result;
   const bool leave = point.MustLeave();
   Choice seen{};
-  seen.current = point.current < 0 || leave ? kNoBit
-                                            : static_cast<uint8_t>(Bit(point.agents[point.current]));
+  seen.current =
+      point.current < 0 || leave ? kNoBit : static_cast<uint8_t>(Bit(point.agents[point.current]));
   const bool repeat = next_ < result.prefix_count;
   int chosen = -1;
   for (uint32_t i = 0; i < point.count; ++i) {

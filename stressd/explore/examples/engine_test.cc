@@ -1,0 +1,171 @@
+// The engine through its driver: what each kernel and each interposed family
+// must and must not show.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "stressd/explore/driver/campaign.h"
+#include "stressd/explore/driver/exhaustive.h"
+#include "stressd/explore/driver/investigation.h"
+#include "stressd/explore/driver/statistics.h"
+
+namespace explore {
+namespace {
+
+CampaignOptions Kernel(const std::string& name, MemoryModel model = MemoryModel::kSequential) {
+  CampaignOptions options;
+  options.command = {"stressd/explore/examples/kernels", name};
+  options.schedules = 1000;
+  options.model = model;
+  options.timeout_s = 30;
+  options.max_steps = 3000;
+  options.stop_at_first = true;
+  return options;
+}
+
+Verdict Run(const CampaignOptions& options) {
+  const CampaignResult result = RunCampaign(options);
+  EXPECT_EQ(result.error, "");
+  return result.findings.empty() ? Verdict::kPassed : result.findings[0].verdict;
+}
+
+TEST(KernelTest, EveryStrategyFindsALostUpdate) {
+  for (const Arm& arm : Portfolio()) {
+    CampaignOptions options = Kernel("lossy");
+    options.arms = {arm};
+    EXPECT_EQ(Run(options), Verdict::kCheck) << arm.Name();
+  }
+}
+
+TEST(KernelTest, VerdictsOfKernels) {
+  EXPECT_EQ(Run(Kernel("count")), Verdict::kPassed);
+  EXPECT_EQ(Run(Kernel("half-fenced")), Verdict::kDataRace);
+  EXPECT_EQ(Run(Kernel("free-twice")), Verdict::kDoubleFree);
+  EXPECT_EQ(Run(Kernel("spin")), Verdict::kPassed);
+  EXPECT_EQ(Run(Kernel("spin-for-ever")), Verdict::kLivelock);
+  EXPECT_EQ(Run(Kernel("thread-local")), Verdict::kPassed);
+  EXPECT_EQ(Run(Kernel("crash")), Verdict::kCrashed);
+}
+
+TEST(KernelTest, FencesOrderInEveryModel) {
+  for (const MemoryModel model : {MemoryModel::kSequential, MemoryModel::kTso, MemoryModel::kPso}) {
+    EXPECT_EQ(Run(Kernel("fenced", model)), Verdict::kPassed) << ModelName(model);
+  }
+}
+
+TEST(KernelTest, UseAfterFreeIsSeenWhereRacesAreNot) {
+  CampaignOptions options = Kernel("use-freed");
+  options.detect_races = false;
+  EXPECT_EQ(Run(options), Verdict::kUseAfterFree);
+}
+
+TEST(KernelTest, EachModelShowsItsOwnOutcomesOnly) {
+  EXPECT_EQ(Run(Kernel("store-buffering", MemoryModel::kSequential)), Verdict::kPassed);
+  EXPECT_EQ(Run(Kernel("store-buffering", MemoryModel::kTso)), Verdict::kCheck);
+  EXPECT_EQ(Run(Kernel("message-passing", MemoryModel::kTso)), Verdict::kPassed);
+  CampaignOptions weaker = Kernel("message-passing", MemoryModel::kPso);
+  weaker.schedules = 20000;
+  EXPECT_EQ(Run(weaker), Verdict::kCheck);
+}
+
+TEST(KernelTest, ExhaustiveSearchEndsAndFindsWhatIsThere) {
+  const auto any = [](const Finding&) { return true; };
+  for (const bool delays : {false, true}) {
+    const CampaignOptions broken = Kernel("lossy");
+    Target target(broken.command, broken.timeout_s);
+    ASSERT_EQ(target.Start(), "");
+    ExhaustiveResult result = SearchExhaustively(target, broken, 2, delays, 10000, any);
+    EXPECT_EQ(result.finding.verdict, Verdict::kCheck);
+    EXPECT_EQ(result.finding.preemptions, 1u);
+    const CampaignOptions sound = Kernel("fenced");
+    Target other(sound.command, sound.timeout_s);
+    ASSERT_EQ(other.Start(), "");
+    result = SearchExhaustively(other, sound, 3, delays, 10000, any);
+    EXPECT_TRUE(result.complete);
+    EXPECT_EQ(result.finding.verdict, Verdict::kPassed);
+    EXPECT_GT(result.schedules, 5u);
+  }
+}
+
+TEST(KernelTest, SameSeedSameSignatureOtherSeedOther) {
+  const CampaignOptions options = Kernel("count");
+  Target target(options.command, options.timeout_s);
+  ASSERT_EQ(target.Start(), "");
+  ScheduleName name;
+  std::vector<uint64_t> seen;
+  for (const uint64_t seed : {7, 7, 8}) {
+    name.seed = seed;
+    RunNamed(target, options, name, /*trace=*/false);
+    seen.push_back(target.result().signatures[0]);
+  }
+  EXPECT_EQ(seen[0], seen[1]);
+  EXPECT_NE(seen[0], seen[2]);
+}
+
+class ThreadingTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(ThreadingTest, CorrectProgramsAreSilentInBothModels) {
+  for (const MemoryModel model : {MemoryModel::kSequential, MemoryModel::kTso}) {
+    CampaignOptions options;
+    options.command = {"stressd/explore/examples/threading", GetParam()};
+    options.schedules = 200;
+    options.timeout_s = 30;
+    options.model = model;
+    const CampaignResult result = RunCampaign(options);
+    EXPECT_EQ(result.error, "");
+    EXPECT_EQ(result.failed, 0u) << result.findings[0].message << result.findings[0].output;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ThreadingTest,
+                         testing::Values("mutexes", "shared-mutex", "condition", "semaphore",
+                                         "once", "waiting", "time", "shared-pointer", "detach"));
+
+TEST(MistakesTest, EachHasItsVerdict) {
+  const std::pair<const char*, Verdict> mistakes[] = {
+      {"wrong-unlock", Verdict::kMisuse},
+      {"self-deadlock", Verdict::kDeadlock},
+      {"lost-wake-up", Verdict::kDeadlock},
+      {"bad-status", Verdict::kExited},
+      {"busy", Verdict::kHung},
+  };
+  for (const auto& [part, verdict] : mistakes) {
+    CampaignOptions options;
+    options.command = {"stressd/explore/examples/threading", part};
+    options.schedules = 500;
+    // Only `busy` gets there, in each of its learning runs too.
+    options.timeout_s = verdict == Verdict::kHung ? 0.2 : 30;
+    options.filter_sites = verdict != Verdict::kHung;
+    if (verdict == Verdict::kHung) options.arms = {*ParseArm("rw")};
+    options.stop_at_first = true;
+    EXPECT_EQ(Run(options), verdict) << part;
+  }
+}
+
+TEST(CProgramTest, DeadlockNamesEveryWaiter) {
+  CampaignOptions options;
+  options.command = {"stressd/explore/examples/bounded_queue"};
+  options.timeout_s = 30;
+  options.stop_at_first = true;
+  const CampaignResult result = RunCampaign(options);
+  ASSERT_EQ(result.error, "");
+  ASSERT_EQ(result.failed, 1u);
+  EXPECT_EQ(result.findings[0].verdict, Verdict::kDeadlock);
+  EXPECT_GE(result.findings[0].stacks.size(), 3u);
+  options.command = {"stressd/explore/examples/bounded_queue_correct"};
+  options.schedules = 500;
+  EXPECT_EQ(RunCampaign(options).failed, 0u);
+}
+
+TEST(StatisticsTest, WilsonIntervalHoldsTheRate) {
+  const Interval none = WilsonInterval(0, 1000);
+  EXPECT_EQ(none.low, 0);
+  EXPECT_NEAR(none.high, 0.00383, 0.00001);
+  const Interval half = WilsonInterval(50, 100);
+  EXPECT_NEAR(half.low, 0.4038, 0.0001);
+  EXPECT_NEAR(half.high, 0.5962, 0.0001);
+}
+
+}  // namespace
+}  // namespace explore
