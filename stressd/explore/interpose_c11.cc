@@ -49,7 +49,10 @@ int thrd_detach(thrd_t thread) { return C11Status(pthread_detach(thread)); }
 
 void thrd_exit(int result) { pthread_exit(reinterpret_cast<void*>(intptr_t{result})); }
 
-int thrd_sleep(const timespec* duration, timespec* left) { return nanosleep(duration, left); }  // style: the C library's name.
+int thrd_sleep(const timespec* duration, timespec* left) {
+  // style: the C library's name.
+  return nanosleep(duration, left);
+}
 
 void thrd_yield() { g_engine.Announce(OperationKind::kYield, 0, EXPLORE_CALLER_PC()); }
 
