@@ -24,7 +24,7 @@ CampaignOptions Kernel(const std::string& name, MemoryModel model = MemoryModel:
   return options;
 }
 
-Verdict Run(const CampaignOptions& options) {
+Verdict VerdictOf(const CampaignOptions& options) {
   const CampaignResult result = RunCampaign(options);
   EXPECT_EQ(result.error, "");
   return result.findings.empty() ? Verdict::kPassed : result.findings[0].verdict;
@@ -34,39 +34,39 @@ TEST(KernelTest, EveryStrategyFindsALostUpdate) {
   for (const Arm& arm : Portfolio()) {
     CampaignOptions options = Kernel("lossy");
     options.arms = {arm};
-    EXPECT_EQ(Run(options), Verdict::kCheck) << arm.Name();
+    EXPECT_EQ(VerdictOf(options), Verdict::kCheck) << arm.Name();
   }
 }
 
 TEST(KernelTest, VerdictsOfKernels) {
-  EXPECT_EQ(Run(Kernel("count")), Verdict::kPassed);
-  EXPECT_EQ(Run(Kernel("half-fenced")), Verdict::kDataRace);
-  EXPECT_EQ(Run(Kernel("free-twice")), Verdict::kDoubleFree);
-  EXPECT_EQ(Run(Kernel("spin")), Verdict::kPassed);
-  EXPECT_EQ(Run(Kernel("spin-for-ever")), Verdict::kLivelock);
-  EXPECT_EQ(Run(Kernel("thread-local")), Verdict::kPassed);
-  EXPECT_EQ(Run(Kernel("crash")), Verdict::kCrashed);
+  EXPECT_EQ(VerdictOf(Kernel("count")), Verdict::kPassed);
+  EXPECT_EQ(VerdictOf(Kernel("half-fenced")), Verdict::kDataRace);
+  EXPECT_EQ(VerdictOf(Kernel("free-twice")), Verdict::kDoubleFree);
+  EXPECT_EQ(VerdictOf(Kernel("spin")), Verdict::kPassed);
+  EXPECT_EQ(VerdictOf(Kernel("spin-for-ever")), Verdict::kLivelock);
+  EXPECT_EQ(VerdictOf(Kernel("thread-local")), Verdict::kPassed);
+  EXPECT_EQ(VerdictOf(Kernel("crash")), Verdict::kCrashed);
 }
 
 TEST(KernelTest, FencesOrderInEveryModel) {
   for (const MemoryModel model : {MemoryModel::kSequential, MemoryModel::kTso, MemoryModel::kPso}) {
-    EXPECT_EQ(Run(Kernel("fenced", model)), Verdict::kPassed) << ModelName(model);
+    EXPECT_EQ(VerdictOf(Kernel("fenced", model)), Verdict::kPassed) << ModelName(model);
   }
 }
 
 TEST(KernelTest, UseAfterFreeIsSeenWhereRacesAreNot) {
   CampaignOptions options = Kernel("use-freed");
   options.detect_races = false;
-  EXPECT_EQ(Run(options), Verdict::kUseAfterFree);
+  EXPECT_EQ(VerdictOf(options), Verdict::kUseAfterFree);
 }
 
 TEST(KernelTest, EachModelShowsItsOwnOutcomesOnly) {
-  EXPECT_EQ(Run(Kernel("store-buffering", MemoryModel::kSequential)), Verdict::kPassed);
-  EXPECT_EQ(Run(Kernel("store-buffering", MemoryModel::kTso)), Verdict::kCheck);
-  EXPECT_EQ(Run(Kernel("message-passing", MemoryModel::kTso)), Verdict::kPassed);
+  EXPECT_EQ(VerdictOf(Kernel("store-buffering", MemoryModel::kSequential)), Verdict::kPassed);
+  EXPECT_EQ(VerdictOf(Kernel("store-buffering", MemoryModel::kTso)), Verdict::kCheck);
+  EXPECT_EQ(VerdictOf(Kernel("message-passing", MemoryModel::kTso)), Verdict::kPassed);
   CampaignOptions weaker = Kernel("message-passing", MemoryModel::kPso);
   weaker.schedules = 20000;
-  EXPECT_EQ(Run(weaker), Verdict::kCheck);
+  EXPECT_EQ(VerdictOf(weaker), Verdict::kCheck);
 }
 
 TEST(KernelTest, ExhaustiveSearchEndsAndFindsWhatIsThere) {
@@ -139,7 +139,7 @@ TEST(MistakesTest, EachHasItsVerdict) {
     options.filter_sites = verdict != Verdict::kHung;
     if (verdict == Verdict::kHung) options.arms = {*ParseArm("rw")};
     options.stop_at_first = true;
-    EXPECT_EQ(Run(options), verdict) << part;
+    EXPECT_EQ(VerdictOf(options), verdict) << part;
   }
 }
 
