@@ -66,7 +66,8 @@ std::optional<CriticalPair> FindCriticalPair(const Trace& trace,
         stopped_before + 1 < mine.size() ? mine[stopped_before + 1] : trace.events.size();
     for (size_t back = stopped_before + 1; back-- > 0;) {
       const Event& own = trace.events[mine[back]];
-      if (!IsAccess(static_cast<OperationKind>(own.kind))) continue;
+      const auto kind = static_cast<OperationKind>(own.kind);
+      if (!IsAccess(kind) && kind != OperationKind::kLock) continue;
       for (size_t other = resumes + 1; other < end; ++other) {
         const Event& event = trace.events[other];
         if (event.agent == segment.agent || event.agent == kDrainAgent + segment.agent) continue;

@@ -38,7 +38,7 @@ uint32_t Directed::Choose(const ChoicePoint& point) {
     for (uint32_t i = 0; i < point.count; ++i) {
       if (point.agents[i] == segment.agent) return segment.agent;
     }
-    Diverge("the thread cannot act");
+    if (segment.until != kNoEnd) Diverge("the thread cannot act");
   }
   // Past the record: nobody is preempted.
   if (point.current >= 0 && !point.MustLeave()) return point.agents[point.current];
