@@ -31,6 +31,16 @@ FLAVORS = {
         linkopts = ["-fsanitize=thread"],
         mark = "-fsanitize=thread",
     ),
+    # Instrumented for the controlled engine, which is linked instead of
+    # ThreadSanitizer's runtime: //stressd/explore.
+    "explore": struct(
+        copts = _SANITIZER_COPTS + [
+            "-fsanitize=thread",
+            "-DSTRESSD_EXPLORE=1",
+        ],
+        linkopts = ["-rdynamic"],
+        mark = "-DSTRESSD_EXPLORE=1",
+    ),
     # What an embedder ships.
     "bench": struct(
         copts = [
@@ -49,6 +59,9 @@ FLAVORS = {
 
 # Of every flavor.
 WARNINGS = ["-Wall", "-Wextra", "-Wthread-safety"]
+
+# The flavors of what runs freely.
+FREE_FLAVORS = ["plain", "asan", "tsan", "bench"]
 
 # The flavors that tests run in.
 TESTED_FLAVORS = ["plain", "asan", "tsan"]

@@ -1,7 +1,7 @@
 """Every flavor of a binary or a test in one build, by one transition."""
 
 load("@rules_cc//cc:cc_binary.bzl", "cc_binary")
-load(":flavor_table.bzl", "FLAVORS", "TESTED_FLAVORS", "WARNINGS")
+load(":flavor_table.bzl", "FLAVORS", "FREE_FLAVORS", "TESTED_FLAVORS", "WARNINGS")
 
 def _flavor_transition_impl(_settings, attr):
     flavor = FLAVORS[attr.flavor]
@@ -49,7 +49,7 @@ _flavor_binary = rule(implementation = _flavored_impl, attrs = _ATTRS, executabl
 
 _flavor_test = rule(implementation = _flavored_test_impl, attrs = _ATTRS, test = True)
 
-def flavored_binary(name, flavors = FLAVORS.keys(), visibility = None, testonly = False, **kwargs):
+def flavored_binary(name, flavors = FREE_FLAVORS, visibility = None, testonly = False, **kwargs):
     """Builds `name_FLAVOR` for each flavor, and `name`, a filegroup of them all.
 
     Args:

@@ -1,0 +1,155 @@
+// Kernels of biased reference counting.
+//
+//   decref-merge    the owner's last drop and a foreign one: one of them destroys
+//   queued-merge    a foreign drop that only the owner's count covers goes to its queue
+//   owner-exit      the same, and the owner's life ends
+//   blocked-owner   the owner is away: who drops merges for it, while it comes back
+//   count-id-reuse  a type dies, and its id goes to the next one, while another thread
+//                   still has counts of the first in its array
+
+#include "stressd/explore/kernels/kernels.h"
+#include "stressd/explore/kernels/stage.h"
+
+namespace stressd::kernels {
+namespace {
+
+// An instance that `owner` made and holds once, and that `others` hold once each.
+rt::Object* NewShared(Stage& stage, rt::TypeObject* type, rt::ThreadState& owner,
+                      std::initializer_list<rt::ThreadState*> others) {
+  rt::Object* object = nullptr;
+  stage.As(owner, [&] { object = rt::AsObject(rt::InstanceNew(owner, type)); });
+  Judge(object != nullptr, "no memory for an instance");
+  for (rt::ThreadState* other : others) {
+    stage.As(*other, [&] { rt::Incref(*other, object); });
+  }
+  return object;
+}
+
+void FinishWithOneDeath(Stage& stage, rt::TypeObject* type) {
+  rt::Decref(stage.director(), rt::AsObject(type));
+  stage.Finish();
+  Judge(stage.deaths() == 1, "the object did not die exactly once");
+}
+
+}  // namespace
+
+void DecrefMerge() {
+  Stage stage;
+  rt::TypeObject* const type = stage.NewMortalType();
+  rt::ThreadState& owner = stage.NewActor();
+  rt::ThreadState& other = stage.NewActor();
+  rt::Object* const object = NewShared(stage, type, owner, {&other});
+  const auto drop = [&](rt::ThreadState& actor) {
+    Judge(rt::Attach(actor), "attach");
+    rt::Decref(actor, object);
+    rt::Detach(actor);
+  };
+  stage.Strike({[&] { drop(owner); }, [&] { drop(other); }});
+  FinishWithOneDeath(stage, type);
+}
+
+void QueuedMerge() {
+  Stage stage;
+  rt::TypeObject* const type = stage.NewMortalType();
+  rt::ThreadState& owner = stage.NewActor();
+  rt::ThreadState& other = stage.NewActor();
+  rt::Object* const object = NewShared(stage, type, owner, {});
+  stage.As(owner, [&] { rt::Incref(owner, object); });  // For `other` to drop: it queues.
+  stage.Strike({[&] {
+                  Judge(rt::Attach(owner), "attach");
+                  rt::Incref(owner, object);
+                  Judge(rt::SafePoint(owner), "safe point");
+                  rt::Decref(owner, object);
+                  rt::Decref(owner, object);
+                  rt::Detach(owner);
+                },
+                [&] {
+                  Judge(rt::Attach(other), "attach");
+                  rt::Decref(other, object);
+                  rt::Detach(other);
+                }});
+  FinishWithOneDeath(stage, type);
+}
+
+void OwnerExit() {
+  Stage stage;
+  rt::TypeObject* const type = stage.NewMortalType();
+  rt::ThreadState& owner = stage.NewActor();
+  rt::ThreadState& other = stage.NewActor();
+  rt::Object* const object = NewShared(stage, type, owner, {});
+  stage.As(owner, [&] { rt::Incref(owner, object); });  // For `other` to drop: it queues.
+  stage.Strike({[&] {
+                  Judge(rt::Attach(owner), "attach");
+                  rt::Decref(owner, object);
+                  stage.Leave(owner);
+                },
+                [&] {
+                  Judge(rt::Attach(other), "attach");
+                  rt::Decref(other, object);
+                  rt::Detach(other);
+                }});
+  FinishWithOneDeath(stage, type);
+}
+
+void BlockedOwner() {
+  Stage stage;
+  rt::TypeObject* const type = stage.NewMortalType();
+  rt::ThreadState& owner = stage.NewActor();
+  rt::ThreadState& other = stage.NewActor();
+  rt::Object* const first = NewShared(stage, type, owner, {});
+  rt::Object* const second = NewShared(stage, type, owner, {});
+  stage.Strike({[&] {
+                  Judge(rt::Attach(owner), "attach");
+                  rt::Detach(owner);
+                },
+                [&] {
+                  Judge(rt::Attach(other), "attach");
+                  rt::Decref(other, first);
+                  rt::Decref(other, second);
+                  rt::Detach(other);
+                }});
+  rt::Decref(stage.director(), rt::AsObject(type));
+  stage.Finish();
+  Judge(stage.deaths() == 2, "the objects did not die exactly once each");
+}
+
+void CountIdReuse() {
+  Stage stage;
+  rt::TypeObject* const old_type = stage.NewMortalType();
+  rt::ThreadState& user = stage.NewActor();
+  rt::ThreadState& other = stage.NewActor();
+  rt::Object* instance = nullptr;
+  // A foreign user, so that the type gets an id and `user` an array.
+  stage.As(user, [&] { instance = rt::AsObject(rt::InstanceNew(user, old_type)); });
+  rt::Object* made = nullptr;
+  stage.Strike({[&] {
+                  Judge(rt::Attach(user), "attach");
+                  rt::Decref(user, instance);  // Takes one off in the array.
+                  rt::Detach(user);
+                },
+                [&] {
+                  Judge(rt::Attach(other), "attach");
+                  // Merges the arrays: the old type may die, and its id is free.
+                  rt::Decref(other, rt::AsObject(old_type));
+                  (void)rt::Collect(other);
+                  rt::TypeSpec spec;
+                  spec.name = "next";
+                  rt::TypeObject* const next = rt::TypeNew(other, spec);
+                  Judge(next != nullptr, "no memory for a type");
+                  made = rt::AsObject(rt::InstanceNew(other, next));
+                  rt::Decref(other, rt::AsObject(next));
+                  rt::Detach(other);
+                }});
+  stage.As(user, [&] {
+    // With the new type's id, if it has one.
+    rt::Object* const mine =
+        rt::AsObject(rt::InstanceNew(user, reinterpret_cast<rt::TypeObject*>(made->type)));
+    rt::Decref(user, mine);
+  });
+  rt::Decref(stage.director(), made);
+  Judge(rt::Collect(stage.director()).status == rt::CollectStatus::kDone, "no collection");
+  stage.Finish();
+  Judge(stage.deaths() == 1, "the instance did not die exactly once");
+}
+
+}  // namespace stressd::kernels

@@ -1,0 +1,117 @@
+#include "stressd/explore/kernels/stage.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+namespace stressd::kernels {
+namespace {
+
+void CountDeath(rt::ObjectThread& /*thread*/, rt::Instance* /*instance*/, void* context) {
+  // relaxed: read after the strike's threads are joined.
+  static_cast<rt::Atomic<int64_t>*>(context)->fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void Judge(bool holds, const char* text) {
+  if (holds) return;
+  fprintf(stderr, "kernel: %s\n", text);
+  abort();
+}
+
+void RunTogether(std::initializer_list<std::function<void()>> parts) {
+  std::vector<std::thread> threads;
+  threads.reserve(parts.size());
+  for (const std::function<void()>& part : parts) threads.emplace_back(part);
+  for (std::thread& thread : threads) thread.join();
+}
+
+Stage::Stage(const rt::RuntimeConfig& config) : runtime_(rt::Runtime::Create(config)) {
+  Judge(runtime_ != nullptr, "no memory for a runtime");
+  // Collections come where a kernel asks for one.
+  rt::EnableCollection(interpreter(), false);
+  director_ = rt::NewThreadState(interpreter());
+  Judge(director_ != nullptr && rt::Attach(*director_), "the director is not let in");
+  rt::BalanceSnapshot start;
+  Judge(interpreter().Snapshot(*director_, &start), "no first balance");
+  block_count_at_start_ = start.LiveBlockCount();
+}
+
+Stage::~Stage() {
+  rt::ClearThreadState(*director_, *director_);
+  rt::DeleteThreadState(*director_, *director_);
+}
+
+rt::ThreadState& Stage::NewActor() {
+  rt::ThreadState* const thread = rt::NewThreadState(interpreter());
+  Judge(thread != nullptr, "no memory for an actor");
+  actors_.push_back(std::make_unique<Actor>());
+  actors_.back()->thread = thread;
+  actors_.back()->has_left.store(false, std::memory_order_relaxed);
+  return *thread;
+}
+
+void Stage::As(rt::ThreadState& actor, const std::function<void()>& action) {
+  rt::Detach(*director_);
+  Judge(rt::Attach(actor), "an actor is not let in");
+  action();
+  rt::Detach(actor);
+  Judge(rt::Attach(*director_), "the director is not let in again");
+}
+
+void Stage::Strike(std::initializer_list<std::function<void()>> parts) {
+  rt::Detach(*director_);
+  RunTogether(parts);
+  Judge(rt::Attach(*director_), "the director is not let in after the strike");
+}
+
+void Stage::Leave(rt::ThreadState& actor) {
+  for (const std::unique_ptr<Actor>& one : actors_) {
+    // relaxed: read by the main thread after it joined us.
+    if (one->thread == &actor) one->has_left.store(true, std::memory_order_relaxed);
+  }
+  rt::ClearThreadState(actor, actor);
+  rt::DeleteThreadState(actor, actor);
+}
+
+rt::TypeObject* Stage::NewMortalType() {
+  rt::TypeSpec spec;
+  spec.name = "mortal";
+  spec.slot_count = 1;
+  spec.finalizer = &CountDeath;
+  spec.finalizer_context = &death_count_;
+  rt::TypeObject* const type = rt::TypeNew(*director_, spec);
+  Judge(type != nullptr, "no memory for a type");
+  return type;
+}
+
+int64_t Stage::deaths() const { return death_count_.load(std::memory_order_relaxed); }
+
+void Stage::Finish(int64_t kept_reference_count) {
+  for (const std::unique_ptr<Actor>& actor : actors_) {
+    if (actor->has_left.load(std::memory_order_relaxed)) continue;
+    rt::ClearThreadState(*director_, *actor->thread);
+    rt::DeleteThreadState(*director_, *actor->thread);
+    rt::ReleaseThreadState(actor->thread);
+  }
+  actors_.clear();
+  // Twice: the first lets the sequences move, the second frees what waited for it.
+  for (int turn = 0; turn < 2; ++turn) {
+    Judge(interpreter().Quiesce(*director_) && rt::SafePoint(*director_), "no rest");
+  }
+  rt::BalanceSnapshot end;
+  Judge(interpreter().Snapshot(*director_, &end), "no last balance");
+  Judge(end.reference_total == kept_reference_count, "references are left over, or missing");
+  Judge(end.queued_object_count == 0, "an object waits for its owner for ever");
+  Judge(end.delayed_free_count == 0, "a delayed free waits for ever");
+  Judge(end.qsbr_slot_count == 1 && end.thread_state_count == 1, "a thread state is left over");
+  if (kept_reference_count == 0) {
+    Judge(end.LiveBlockCount() == block_count_at_start_, "blocks are left over, or missing");
+  }
+  Judge(rt::StopTheWorld(*director_, rt::StopScope::kInterpreter), "no stop at the end");
+  interpreter().CheckInvariantsWorldStopped(*director_);
+  rt::StartTheWorld(*director_);
+}
+
+}  // namespace stressd::kernels
