@@ -25,7 +25,7 @@ import sys
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 TOUCHED = re.compile(r"^\+\+\+ b/(\S+)", re.MULTILINE)
 HEADER_FIELDS = ("id", "title", "reference", "mechanism", "system", "scenario", "flavor", "expect")
-OPTIONAL_FIELDS = ("params", "plan", "why")
+OPTIONAL_FIELDS = ("params", "plan", "why", "kernel")
 SYSTEMS = (
     "per-thread counts", "freelists", "reference totals", "delayed free", "qsbr", "collection",
     "subinterpreters", "biased reference counting", "heaps", "thread state", "substrate",
