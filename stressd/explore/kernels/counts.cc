@@ -40,9 +40,7 @@ void DecrefMerge() {
   rt::ThreadState& other = stage.NewActor();
   rt::Object* const object = NewShared(stage, type, owner, {&other});
   const auto drop = [&](rt::ThreadState& actor) {
-    Judge(rt::Attach(actor), "attach");
-    rt::Decref(actor, object);
-    rt::Detach(actor);
+    Perform(actor, [&] { rt::Decref(actor, object); });
   };
   stage.Strike({[&] { drop(owner); }, [&] { drop(other); }});
   FinishWithOneDeath(stage, type);
@@ -63,11 +61,7 @@ void QueuedMerge() {
                   rt::Decref(owner, object);
                   rt::Detach(owner);
                 },
-                [&] {
-                  Judge(rt::Attach(other), "attach");
-                  rt::Decref(other, object);
-                  rt::Detach(other);
-                }});
+                [&] { Perform(other, [&] { rt::Decref(other, object); }); }});
   FinishWithOneDeath(stage, type);
 }
 
@@ -83,11 +77,7 @@ void OwnerExit() {
                   rt::Decref(owner, object);
                   stage.Leave(owner);
                 },
-                [&] {
-                  Judge(rt::Attach(other), "attach");
-                  rt::Decref(other, object);
-                  rt::Detach(other);
-                }});
+                [&] { Perform(other, [&] { rt::Decref(other, object); }); }});
   FinishWithOneDeath(stage, type);
 }
 
@@ -98,15 +88,12 @@ void BlockedOwner() {
   rt::ThreadState& other = stage.NewActor();
   rt::Object* const first = NewShared(stage, type, owner, {});
   rt::Object* const second = NewShared(stage, type, owner, {});
-  stage.Strike({[&] {
-                  Judge(rt::Attach(owner), "attach");
-                  rt::Detach(owner);
-                },
+  stage.Strike({[&] { Perform(owner, [] {}); },
                 [&] {
-                  Judge(rt::Attach(other), "attach");
-                  rt::Decref(other, first);
-                  rt::Decref(other, second);
-                  rt::Detach(other);
+                  Perform(other, [&] {
+                    rt::Decref(other, first);
+                    rt::Decref(other, second);
+                  });
                 }});
   rt::Decref(stage.director(), rt::AsObject(type));
   stage.Finish();

@@ -42,14 +42,14 @@ void QueueDestroy() {
   rt::ThreadState& taker = stage.NewActor();
   stage.Strike(
       {[&] {
-         Judge(rt::Attach(taker), "attach");
-         rt::CrossData data;
-         // An opaque datum goes with its origin, if that is faster.
-         const rt::ExchangeStatus status = rt::GetFromQueue(*exchange, taker, queue, &data, 0);
-         Judge(status == rt::ExchangeStatus::kOk || status == rt::ExchangeStatus::kTimedOut,
-               "the queue is gone");
-         data.Release();
-         rt::Detach(taker);
+         Perform(taker, [&] {
+           rt::CrossData data;
+           // An opaque datum goes with its origin, if that is faster.
+           const rt::ExchangeStatus status = rt::GetFromQueue(*exchange, taker, queue, &data, 0);
+           Judge(status == rt::ExchangeStatus::kOk || status == rt::ExchangeStatus::kTimedOut,
+                 "the queue is gone");
+           data.Release();
+         });
        },
        [&] { Judge(rt::Interpreter::Destroy(origin), "not destroyed"); }});
   // relaxed: the strike's threads are joined.

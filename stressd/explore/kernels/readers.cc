@@ -31,6 +31,13 @@ rt::List* NewList(Stage& stage) {
   return list;
 }
 
+// Appends a number to a full list: a new array, and an old one to free later.
+void Grow(rt::ThreadState& writer, rt::List* list) {
+  rt::Object* const next = rt::AsObject(rt::NumberNew(writer, kValue + 1));
+  Judge(rt::ListAppend(writer, list, next), "no memory to grow");
+  rt::Decref(writer, next);
+}
+
 // Reads an item and judges its value.
 void ReadItem(rt::ThreadState& reader, rt::List* list, int64_t index) {
   rt::Object* const item = rt::ListGet(reader, list, index);
@@ -85,20 +92,16 @@ void FreelistProbe() {
   rt::List* const list = NewList(stage);
   rt::ThreadState& reader = stage.NewActor();
   rt::ThreadState& writer = stage.NewActor();
-  stage.Strike({[&] {
-                  Judge(rt::Attach(reader), "attach");
-                  ReadItem(reader, list, 0);
-                  rt::Detach(reader);
-                },
+  stage.Strike({[&] { Perform(reader, [&] { ReadItem(reader, list, 0); }); },
                 [&] {
-                  Judge(rt::Attach(writer), "attach");
-                  for (int turn = 0; turn < 2; ++turn) {
-                    // The old one dies, and may be the next one at once.
-                    rt::Object* const next = rt::AsObject(rt::NumberNew(writer, kValue + 1));
-                    Judge(rt::ListSet(writer, list, 0, next), "no item to set");
-                    rt::Decref(writer, next);
-                  }
-                  rt::Detach(writer);
+                  Perform(writer, [&] {
+                    for (int turn = 0; turn < 2; ++turn) {
+                      // The old one dies, and may be the next one at once.
+                      rt::Object* const next = rt::AsObject(rt::NumberNew(writer, kValue + 1));
+                      Judge(rt::ListSet(writer, list, 0, next), "no item to set");
+                      rt::Decref(writer, next);
+                    }
+                  });
                 }});
   rt::Decref(stage.director(), rt::AsObject(list));
   stage.Finish();
@@ -110,18 +113,16 @@ void ListResize() {
   rt::ThreadState& reader = stage.NewActor();
   rt::ThreadState& writer = stage.NewActor();
   stage.Strike({[&] {
-                  Judge(rt::Attach(reader), "attach");
-                  ReadItem(reader, list, 0);
-                  ReadItem(reader, list, 1);
-                  rt::Detach(reader);
+                  Perform(reader, [&] {
+                    ReadItem(reader, list, 0);
+                    ReadItem(reader, list, 1);
+                  });
                 },
                 [&] {
-                  Judge(rt::Attach(writer), "attach");
-                  rt::Object* const next = rt::AsObject(rt::NumberNew(writer, kValue + 1));
-                  Judge(rt::ListAppend(writer, list, next), "no memory to grow");
-                  rt::Decref(writer, next);
-                  Judge(rt::SafePoint(writer), "safe point");
-                  rt::Detach(writer);
+                  Perform(writer, [&] {
+                    Grow(writer, list);
+                    Judge(rt::SafePoint(writer), "safe point");
+                  });
                 }});
   Judge(rt::ListSize(list) == 2, "an item was lost");
   rt::Decref(stage.director(), rt::AsObject(list));
@@ -134,23 +135,13 @@ void FreesLeftBehind() {
   rt::ThreadState& reader = stage.NewActor();
   rt::ThreadState& leaver = stage.NewActor();
   rt::ThreadState& heir = stage.NewActor();
-  stage.Strike({[&] {
-                  Judge(rt::Attach(reader), "attach");
-                  ReadItem(reader, list, 0);
-                  rt::Detach(reader);
-                },
+  stage.Strike({[&] { Perform(reader, [&] { ReadItem(reader, list, 0); }); },
                 [&] {
                   Judge(rt::Attach(leaver), "attach");
-                  rt::Object* const next = rt::AsObject(rt::NumberNew(leaver, kValue + 1));
-                  Judge(rt::ListAppend(leaver, list, next), "no memory to grow");
-                  rt::Decref(leaver, next);
+                  Grow(leaver, list);
                   stage.Leave(leaver);  // With the old array, which the reader may read.
                 },
-                [&] {
-                  Judge(rt::Attach(heir), "attach");
-                  Judge(rt::SafePoint(heir), "safe point");
-                  rt::Detach(heir);
-                }});
+                [&] { Perform(heir, [&] { Judge(rt::SafePoint(heir), "safe point"); }); }});
   rt::Decref(stage.director(), rt::AsObject(list));
   stage.Finish();
 }

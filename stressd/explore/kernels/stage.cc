@@ -27,6 +27,12 @@ void RunTogether(std::initializer_list<std::function<void()>> parts) {
   for (std::thread& thread : threads) thread.join();
 }
 
+void Perform(rt::ThreadState& actor, const std::function<void()>& action) {
+  Judge(rt::Attach(actor), "an actor is not let in");
+  action();
+  rt::Detach(actor);
+}
+
 Stage::Stage(const rt::RuntimeConfig& config) : runtime_(rt::Runtime::Create(config)) {
   Judge(runtime_ != nullptr, "no memory for a runtime");
   // Collections come where a kernel asks for one.
@@ -54,9 +60,7 @@ rt::ThreadState& Stage::NewActor() {
 
 void Stage::As(rt::ThreadState& actor, const std::function<void()>& action) {
   rt::Detach(*director_);
-  Judge(rt::Attach(actor), "an actor is not let in");
-  action();
-  rt::Detach(actor);
+  Perform(actor, action);
   Judge(rt::Attach(*director_), "the director is not let in again");
 }
 

@@ -32,6 +32,9 @@ void Judge(bool holds, const char* text);
 // Runs each of `parts` on an OS thread of its own, and returns when all have ended.
 void RunTogether(std::initializer_list<std::function<void()>> parts);
 
+// Attaches `actor` on the calling OS thread for `action`: a part of a strike.
+void Perform(rt::ThreadState& actor, const std::function<void()>& action);
+
 class Stage {
  public:
   explicit Stage(const rt::RuntimeConfig& config = {});
