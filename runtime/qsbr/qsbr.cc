@@ -32,10 +32,26 @@ QsbrShared::~QsbrShared() {
   }
 }
 
+bool QsbrShared::Prepare() {
+  MutexLock lock(mutex_);
+  return capacity_count_ != 0 || AddBlockLocked();
+}
+
 QsbrSlot* QsbrShared::Reserve(uint64_t owner_id) {
-  RT_CHECK(owner_id != 0, "QSBR-I4", "a slot for nobody");
+  MutexLock lock(mutex_);
+  const bool is_last = free_slots_ == nullptr || free_slots_->next_free == nullptr;
+  if (is_last && !AddBlockLocked()) return nullptr;
+  return TakeLocked(owner_id);
+}
+
+QsbrSlot* QsbrShared::ReserveLast(uint64_t owner_id) {
   MutexLock lock(mutex_);
   if (free_slots_ == nullptr && !AddBlockLocked()) return nullptr;
+  return TakeLocked(owner_id);
+}
+
+QsbrSlot* QsbrShared::TakeLocked(uint64_t owner_id) {
+  RT_CHECK(owner_id != 0, "QSBR-I4", "a slot for nobody");
   QsbrSlot* const slot = free_slots_;
   free_slots_ = slot->next_free;
   slot->next_free = nullptr;

@@ -65,9 +65,16 @@ class QsbrShared {
   QsbrShared(const QsbrShared&) = delete;
   QsbrShared& operator=(const QsbrShared&) = delete;
 
+  // Makes the first slots. Returns false when memory is short. Call it before
+  // ReserveLast() is to be relied on.
+  [[nodiscard]] bool Prepare() ABSL_LOCKS_EXCLUDED(mutex_);
   // Returns a detached slot for the thread state `owner_id` (not 0), or null
-  // when memory is short. The slot's address is good until Release().
+  // when memory is short. The slot's address is good until Release(). Once
+  // prepared it leaves a free slot.
   [[nodiscard]] QsbrSlot* Reserve(uint64_t owner_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The same from that last free slot: for who has to go on when there is no
+  // memory. Returns null when another one has it and memory is short.
+  [[nodiscard]] QsbrSlot* ReserveLast(uint64_t owner_id) ABSL_LOCKS_EXCLUDED(mutex_);
   // Gives back a detached slot. Any thread.
   void Release(QsbrSlot* slot) ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -122,6 +129,7 @@ class QsbrShared {
     const QsbrSlot* slots() const { return reinterpret_cast<const QsbrSlot*>(this + 1); }
   };
 
+  QsbrSlot* TakeLocked(uint64_t owner_id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AddBlockLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PushFreeLocked(QsbrSlot* slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Returns the least sequence of an attached slot, or the write sequence at

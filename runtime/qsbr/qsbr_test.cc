@@ -158,6 +158,26 @@ TEST(QsbrTest, ShortMemoryLeavesNothingBehind) {
   us.Attach();
 }
 
+TEST(QsbrTest, LastSlotIsKeptForWhoMustGoOn) {
+  QsbrShared shared(kMemory);
+  ASSERT_TRUE(shared.Prepare());
+  SetFaultHook(&FailAlways);
+  std::vector<QsbrSlot*> slots;
+  while (QsbrSlot* const slot = shared.Reserve(2)) slots.push_back(slot);
+  EXPECT_EQ(slots.size(), shared.slot_capacity_count() - 1);
+  QsbrSlot* const last = shared.ReserveLast(3);
+  ASSERT_NE(last, nullptr);
+  EXPECT_EQ(shared.ReserveLast(4), nullptr) << "there is one";
+  shared.CheckInvariantsWorldStopped();
+  shared.Release(last);
+  EXPECT_EQ(shared.Reserve(5), nullptr) << "kept again";
+  EXPECT_EQ(shared.ReserveLast(6), last);
+  shared.Release(last);
+  for (QsbrSlot* slot : slots) shared.Release(slot);
+  SetFaultHook(nullptr);
+  shared.CheckInvariantsWorldStopped();
+}
+
 TEST(QsbrTest, SequencesWrap) {
   // 3 advances before the wrap, 6 after it: no sequence is ever 0, and order
   // and goals hold across it.

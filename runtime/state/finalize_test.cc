@@ -2,11 +2,14 @@
 
 #include <atomic>
 #include <barrier>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "runtime/base/fault_point.h"
 #include "runtime/base/sanitizer.h"
+#include "runtime/state/lifecycle.h"
 #include "runtime/state/state_testing.h"
 
 namespace rt {
@@ -187,6 +190,64 @@ TEST(FinalizeTest, DestroyFromAThreadStateOfAnotherInterpreter) {
     EXPECT_EQ(last.reference_total, 0);
     daemon.join();
   }
+}
+
+bool FailAlways(const char* /*name*/) { return true; }
+
+// A thread state with objects, so that there is something to reap.
+ThreadState* MakeIdleThread(Interpreter& interpreter) {
+  ThreadState* const thread = NewThreadState(interpreter);
+  EXPECT_NE(thread, nullptr);
+  EXPECT_TRUE(Attach(*thread));
+  SetLocalObject(*thread, AsObject(MakeList(*thread, 3)));
+  Detach(*thread);
+  return thread;
+}
+
+TEST(FinalizeTest, NeedsNoMemory) {
+  for (const bool finalize_first : {true, false}) {
+    std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+    Interpreter* const other = Interpreter::Create(*runtime);
+    ASSERT_NE(other, nullptr);
+    ThreadState* const here = MakeIdleThread(*runtime->main_interpreter());
+    ThreadState* const there = MakeIdleThread(*other);
+    BalanceSnapshot last;
+    {
+      (void)SetFaultHook(&FailAlways);
+      if (finalize_first) {
+        EXPECT_TRUE(other->Finalize());
+        EXPECT_TRUE(runtime->Finalize());
+      }
+      EXPECT_TRUE(Interpreter::Destroy(other, &last));
+      runtime.reset();
+      (void)SetFaultHook(nullptr);
+    }
+    EXPECT_EQ(last.reference_total, 0);
+    EXPECT_EQ(last.LiveBlockCount(), 0);
+    ReleaseThreadState(here);
+    ReleaseThreadState(there);
+  }
+}
+
+// The reserve goes to who finalizes, and comes back with whatever dies next.
+TEST(FinalizeTest, ReserveIsFilledAgain) {
+  std::unique_ptr<Runtime> runtime = MakeCheckedRuntime();
+  InterpreterImpl& interpreter = ImplOf(*runtime->main_interpreter());
+  ThreadState* const thread = MakeIdleThread(interpreter);
+  (void)SetFaultHook(&FailAlways);
+  ThreadStateImpl* const first = CreateThreadState(interpreter, Admission::kFinalizer);
+  ASSERT_NE(first, nullptr);
+  EXPECT_EQ(CreateThreadState(interpreter, Admission::kFinalizer), nullptr) << "there is one";
+  EXPECT_EQ(NewThreadState(interpreter), nullptr);
+  (void)SetFaultHook(nullptr);
+  EXPECT_EQ(interpreter.reserve.memory, nullptr);
+  EXPECT_TRUE(interpreter.reserve.counters_taken);
+  // Reaped with the others, while its OS thread still has hold of it.
+  ASSERT_TRUE(runtime->Finalize());
+  EXPECT_NE(interpreter.reserve.memory, nullptr) << "from the finalizer's own";
+  EXPECT_FALSE(interpreter.reserve.counters_taken);
+  ReleaseThreadState(first);
+  ReleaseThreadState(thread);
 }
 
 TEST(FinalizeTest, OfSeveralFinalizersOneWins) {

@@ -109,15 +109,32 @@ InterpreterStatus Undoom(InterpreterImpl& interpreter, InterpreterStatus status)
   return status;
 }
 
+// Frees an interpreter that nobody knows, made as far as it may be.
+void DiscardInterpreter(InterpreterImpl& interpreter) {
+  if (interpreter.counters != nullptr) {
+    interpreter.runtime.counter_region.Release(interpreter.counters);
+  }
+  RawFree(interpreter.reserve.memory);
+  std::destroy_at(&interpreter);
+  RawFree(&interpreter);
+}
+
+// Gives a new interpreter its parts. Returns false when memory ran out.
+bool EquipInterpreter(InterpreterImpl& interpreter) {
+  interpreter.counters = interpreter.runtime.counter_region.Acquire(CounterOwnerKind::kInterpreter,
+                                                                    interpreter.id, interpreter.id);
+  interpreter.reserve.memory = RawAllocate(sizeof(ThreadStateImpl), alignof(ThreadStateImpl));
+  return interpreter.counters != nullptr && interpreter.reserve.memory != nullptr &&
+         interpreter.space.qsbr.Prepare();
+}
+
 // Frees an interpreter without thread states.
 void FreeInterpreter(InterpreterImpl& interpreter) {
   RuntimeImpl& runtime = interpreter.runtime;
   MutexLock lifecycle(runtime.lifecycle_mutex);
   UnlinkInterpreter(runtime, interpreter);
   interpreter.space.bundle_pool.DestroyAll();
-  runtime.counter_region.Release(interpreter.counters);
-  std::destroy_at(&interpreter);
-  RawFree(&interpreter);
+  DiscardInterpreter(interpreter);
 }
 
 }  // namespace
@@ -154,14 +171,11 @@ Interpreter* Interpreter::Create(Runtime& public_runtime) {
   if (memory == nullptr) return nullptr;
   // relaxed: only has to be unique.
   const uint64_t id = next_interpreter_id.fetch_add(1, std::memory_order_relaxed);
-  CounterSlot* const counters =
-      runtime.counter_region.Acquire(CounterOwnerKind::kInterpreter, id, id);
-  if (counters == nullptr) {
-    RawFree(memory);
+  auto* const interpreter = new (memory) InterpreterImpl(runtime, id);
+  if (!EquipInterpreter(*interpreter)) {
+    DiscardInterpreter(*interpreter);
     return nullptr;
   }
-  auto* const interpreter = new (memory) InterpreterImpl(runtime, id);
-  interpreter->counters = counters;
   LinkInterpreter(runtime, *interpreter);
   return interpreter;
 }

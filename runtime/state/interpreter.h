@@ -40,7 +40,8 @@ class Interpreter {
   // stops, unlinks, clears and deletes them, their objects' destructors running
   // on this OS thread. Works for a thread attached here, attached elsewhere
   // (that one is detached for the time) or attached nowhere. Returns false,
-  // having done nothing, when another thread finalizes it or shut us down.
+  // having done nothing, when another thread finalizes it or shut us down. Needs no
+  // memory: where a thread state is wanted, one is in reserve.
   [[nodiscard]] bool Finalize();
 
   // Finalizes if need be, clears and deletes the caller's thread state (if it

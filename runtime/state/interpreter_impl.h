@@ -5,6 +5,10 @@
 //   shutting down and wait to be cleared: what they counted stays visible.
 // Invariants.  P1..P3 of interpreter.h. P4: `is_alone` only when one OS thread
 //   can use the interpreter: everything but its thread state is shutting down.
+//   P5: one OS thread at a time can have a thread state to finalize or destroy the
+//   interpreter with, memory or not: what it is made of is `reserve`, the QSBR's
+//   last slot included. What was taken from it is back when that thread state has
+//   died, or the memory of the next that dies takes its place.
 // Thread safety.  Fields marked ABSL_GUARDED_BY in words: `threads`,
 //   `thread_count`, links, `turn`, `stop`, `finalizing`, by threads_mutex of the
 //   runtime (the analysis cannot follow the pointer from here).
@@ -31,6 +35,15 @@
 namespace rt {
 
 class RuntimeImpl;
+
+// The parts of one thread state, for when there is no memory. Guarded by
+// lifecycle_mutex.
+struct ThreadStateReserve {
+  // Of a ThreadStateImpl, from RawAllocate(); null while in use.
+  void* memory = nullptr;
+  CounterSlot counters;
+  bool counters_taken = false;
+};
 
 class InterpreterImpl final : public Interpreter {
  public:
@@ -67,6 +80,7 @@ class InterpreterImpl final : public Interpreter {
   bool ending = false;
   PendingCallList pending_calls;
 
+  ThreadStateReserve reserve;
   // Counts what its deleted thread states counted.
   CounterSlot* counters = nullptr;
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "runtime/base/check.h"
 #include "runtime/base/fault_point.h"
@@ -22,33 +23,61 @@
 namespace rt {
 namespace {
 
+// Frees the memory of a thread state, unless the interpreter's reserve lacks it.
+// Guarded by lifecycle_mutex.
+void FreeOrReserve(InterpreterImpl& interpreter, ThreadStateImpl* thread) {
+  std::destroy_at(thread);
+  if (interpreter.reserve.memory == nullptr) {
+    interpreter.reserve.memory = thread;
+  } else {
+    RawFree(thread);
+  }
+}
+
+// Says that `slot` is not used any more, if it is the one in reserve.
+void LeaveReserve(InterpreterImpl& interpreter, const CounterSlot* slot) {
+  if (slot == &interpreter.reserve.counters) interpreter.reserve.counters_taken = false;
+}
+
 // Gives back what a thread state that was never linked has, in reverse order.
 void DiscardThreadState(InterpreterImpl& interpreter, ThreadStateImpl* thread) {
   if (thread->counter_slot != nullptr) {
-    interpreter.runtime.counter_region.Release(thread->counter_slot);
+    interpreter.runtime.counter_region.Release(thread->counter_slot, &interpreter.reserve.counters);
+    LeaveReserve(interpreter, thread->counter_slot);
   }
   if (thread->qsbr_slot != nullptr) {
     interpreter.space.qsbr.Release(thread->qsbr_slot);
   }
-  std::destroy_at(thread);
-  RawFree(thread);
+  FreeOrReserve(interpreter, thread);
 }
 
-// Gives a new thread state its parts. Returns false when memory ran out, leaving
-// null what it could not get.
-bool EquipThreadState(InterpreterImpl& interpreter, ThreadStateImpl& thread) {
+QsbrSlot* ReserveSlot(QsbrShared& qsbr, uint64_t owner_id, bool from_reserve) {
+  QsbrSlot* const slot = FaultPoint("state.reserve_slot") ? nullptr : qsbr.Reserve(owner_id);
+  return slot == nullptr && from_reserve ? qsbr.ReserveLast(owner_id) : slot;
+}
+
+CounterSlot* AcquireCounters(InterpreterImpl& interpreter, uint64_t owner_id, bool from_reserve) {
+  ThreadStateReserve& reserve = interpreter.reserve;
+  CounterSlot* const last = from_reserve && !reserve.counters_taken ? &reserve.counters : nullptr;
+  if (last == nullptr && FaultPoint("state.acquire_counters")) return nullptr;
+  CounterSlot* const slot = interpreter.runtime.counter_region.Acquire(
+      CounterOwnerKind::kThreadState, owner_id, interpreter.id, last);
+  if (slot != nullptr && slot == last) reserve.counters_taken = true;
+  return slot;
+}
+
+// Gives a new thread state its parts, from the reserve if it must and may be.
+// Returns false when memory ran out, leaving null what it could not get.
+bool EquipThreadState(InterpreterImpl& interpreter, ThreadStateImpl& thread, bool from_reserve) {
   ObjectSpace& space = interpreter.space;
   thread.id = NextThreadStateId();
   thread.interpreter = &interpreter;
   thread.space = &space;
   thread.os_thread = OsThreadMark();
   thread.hangs_when_refused = interpreter.runtime.config.late_attach == LateAttach::kHang;
-  if (FaultPoint("state.reserve_slot")) return false;
-  thread.qsbr_slot = space.qsbr.Reserve(thread.id);
+  thread.qsbr_slot = ReserveSlot(space.qsbr, thread.id, from_reserve);
   if (thread.qsbr_slot == nullptr) return false;
-  if (FaultPoint("state.acquire_counters")) return false;
-  thread.counter_slot = interpreter.runtime.counter_region.Acquire(CounterOwnerKind::kThreadState,
-                                                                   thread.id, interpreter.id);
+  thread.counter_slot = AcquireCounters(interpreter, thread.id, from_reserve);
   if (thread.counter_slot == nullptr) return false;
   thread.counters = &thread.counter_slot->block;
   thread.may_adopt_heaps = true;
@@ -105,6 +134,16 @@ void UnlinkLocked(InterpreterImpl& interpreter, ThreadStateImpl& thread)
   interpreter.counters->block.Add(Counter::kThreadStatesDestroyed);
 }
 
+// Gives up `count` of the two parties. Returns whether none is left.
+bool LeaveParties(ThreadStateImpl& thread, uint32_t count) {
+  // (T11) acq_rel decrement, synchronizes with itself: the last party frees what
+  //       the other has written.
+  const uint32_t before = thread.party_count.fetch_sub(count, std::memory_order_acq_rel);
+  RT_CHECK(before == 1 || before == 2, "INV-T-3", "%u parties", before);
+  RT_CHECK(before >= count, "INV-T-3", "%u of %u parties left", count, before);
+  return before == count;
+}
+
 }  // namespace
 
 ThreadStateImpl* CreateThreadState(InterpreterImpl& interpreter, Admission admission) {
@@ -115,10 +154,13 @@ ThreadStateImpl* CreateThreadState(InterpreterImpl& interpreter, Admission admis
     MutexLock lock(interpreter.runtime.threads_mutex);
     if (!IsAdmittedLocked(interpreter, admission)) return nullptr;
   }
-  void* const memory = RawAllocate(sizeof(ThreadStateImpl), alignof(ThreadStateImpl));
+  const bool from_reserve = admission != Admission::kPublic;
+  void* memory = RawAllocate(sizeof(ThreadStateImpl), alignof(ThreadStateImpl));
+  if (memory == nullptr && from_reserve)
+    memory = std::exchange(interpreter.reserve.memory, nullptr);
   if (memory == nullptr) return nullptr;
   auto* const thread = new (memory) ThreadStateImpl;
-  if (!EquipThreadState(interpreter, *thread)) {
+  if (!EquipThreadState(interpreter, *thread, from_reserve)) {
     DiscardThreadState(interpreter, thread);
     return nullptr;
   }
@@ -208,7 +250,9 @@ void DeleteThreadState(ThreadState& public_caller, ThreadState& public_victim) {
       FlushTrackedCount(victim);
       UnlinkLocked(interpreter, victim);
       // INV-T-2: what it counted stays, under the lock that guards the walk.
-      runtime.counter_region.FoldAndRelease(victim.counter_slot, interpreter.counters);
+      runtime.counter_region.FoldAndRelease(victim.counter_slot, interpreter.counters,
+                                            &interpreter.reserve.counters);
+      LeaveReserve(interpreter, victim.counter_slot);
       victim.counter_slot = nullptr;
       victim.counters = nullptr;
     }
@@ -218,9 +262,8 @@ void DeleteThreadState(ThreadState& public_caller, ThreadState& public_victim) {
       interpreter.space.qsbr.Release(victim.qsbr_slot);
       victim.qsbr_slot = nullptr;
     }
-    const bool os_thread_is_gone = victim.os_thread_is_gone;
-    DropParty(&victim);
-    if (self || os_thread_is_gone) DropParty(&victim);
+    const bool with_os_thread = self || victim.os_thread_is_gone;
+    if (LeaveParties(victim, with_os_thread ? 2 : 1)) FreeOrReserve(interpreter, &victim);
   }
 }
 
@@ -231,11 +274,7 @@ void ReleaseThreadState(ThreadState* thread) {
 }
 
 void DropParty(ThreadStateImpl* thread) {
-  // (T11) acq_rel decrement, synchronizes with itself: the last party frees what
-  //       the other has written.
-  const uint32_t before = thread->party_count.fetch_sub(1, std::memory_order_acq_rel);
-  RT_CHECK(before == 1 || before == 2, "INV-T-3", "%u parties", before);
-  if (before != 1) return;
+  if (!LeaveParties(*thread, 1)) return;
   std::destroy_at(thread);
   RawFree(thread);
 }

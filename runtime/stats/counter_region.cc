@@ -82,14 +82,19 @@ CounterRegion::~CounterRegion() {
 }
 
 CounterSlot* CounterRegion::Acquire(CounterOwnerKind kind, uint64_t owner_id,
-                                    uint64_t interpreter_id) {
+                                    uint64_t interpreter_id, CounterSlot* reserve) {
   RT_CHECK(owner_id != 0, "REGION-I1", "a slot for nobody");
   MutexLock lock(mutex_);
   CounterSlot* slot = TakeLocked();
   if (slot == nullptr) {
     void* const memory = RawAllocate(sizeof(CounterSlot), alignof(CounterSlot));
-    if (memory == nullptr) return nullptr;
-    slot = new (memory) CounterSlot();
+    if (memory != nullptr) {
+      slot = new (memory) CounterSlot();
+    } else if (reserve != nullptr) {
+      slot = reserve;
+    } else {
+      return nullptr;
+    }
     ++private_count_;
   }
   BeginChangeLocked(slot);
@@ -99,16 +104,17 @@ CounterSlot* CounterRegion::Acquire(CounterOwnerKind kind, uint64_t owner_id,
   return slot;
 }
 
-void CounterRegion::Release(CounterSlot* slot) {
+void CounterRegion::Release(CounterSlot* slot, const CounterSlot* reserve) {
   MutexLock lock(mutex_);
   BeginChangeLocked(slot);
   slot->block.Clear();
   Label(slot, CounterOwnerKind::kNone, 0, 0);
   EndChangeLocked(slot);
-  GiveBackLocked(slot);
+  GiveBackLocked(slot, reserve);
 }
 
-void CounterRegion::FoldAndRelease(CounterSlot* slot, CounterSlot* into) {
+void CounterRegion::FoldAndRelease(CounterSlot* slot, CounterSlot* into,
+                                   const CounterSlot* reserve) {
   RT_CHECK(slot != into, "REGION-I3", "a slot folded into itself");
   MutexLock lock(mutex_);
   BeginChangeLocked(slot);
@@ -118,7 +124,7 @@ void CounterRegion::FoldAndRelease(CounterSlot* slot, CounterSlot* into) {
   Label(slot, CounterOwnerKind::kNone, 0, 0);
   EndSlotChange(into);
   EndChangeLocked(slot);
-  GiveBackLocked(slot);
+  GiveBackLocked(slot, reserve);
 }
 
 uint32_t CounterRegion::used_slot_count() const {
@@ -175,11 +181,12 @@ CounterSlot* CounterRegion::TakeLocked() {
   return nullptr;
 }
 
-void CounterRegion::GiveBackLocked(CounterSlot* slot) {
+void CounterRegion::GiveBackLocked(CounterSlot* slot, const CounterSlot* reserve) {
   if (IsPrivate(slot)) {
     RT_CHECK(private_count_ > 0, "REGION-I1", "slot %p was not acquired here",
              static_cast<void*>(slot));
     --private_count_;
+    if (slot == reserve) return;
     slot->~CounterSlot();
     RawFree(slot);
     return;

@@ -54,13 +54,17 @@ class CounterRegion {
   CounterRegion& operator=(const CounterRegion&) = delete;
 
   // Returns a slot with all cells 0, or null when memory is short. `owner_id`
-  // is not 0.
+  // is not 0. `reserve`, if given, is a slot of the caller's that nobody uses: it is
+  // returned instead of null, and stays the caller's memory.
   [[nodiscard]] CounterSlot* Acquire(CounterOwnerKind kind, uint64_t owner_id,
-                                     uint64_t interpreter_id) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Gives back a slot and forgets what it counted.
-  void Release(CounterSlot* slot) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Adds the cells of `slot` to `into` and gives `slot` back.
-  void FoldAndRelease(CounterSlot* slot, CounterSlot* into) ABSL_LOCKS_EXCLUDED(mutex_);
+                                     uint64_t interpreter_id, CounterSlot* reserve = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Gives back a slot and forgets what it counted. `reserve` is what Acquire() may
+  // have been given.
+  void Release(CounterSlot* slot, const CounterSlot* reserve = nullptr) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Adds the cells of `slot` to `into` and gives `slot` back. `reserve`: as above.
+  void FoldAndRelease(CounterSlot* slot, CounterSlot* into, const CounterSlot* reserve = nullptr)
+      ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Slots laid out in the given memory, and how many of them are taken.
   uint32_t slot_count() const { return slot_count_; }
@@ -85,7 +89,8 @@ class CounterRegion {
   void EndChangeLocked(CounterSlot* slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsPrivate(const CounterSlot* slot) const;
   CounterSlot* TakeLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void GiveBackLocked(CounterSlot* slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveBackLocked(CounterSlot* slot, const CounterSlot* reserve)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   CounterRegionHeader* const header_;
   CounterSlot* const slots_;

@@ -8,8 +8,9 @@
 //              failing as well. Each attempt has a new thread state, so that no freelist
 //              helps. After it the interpreter comes to rest and is weighed.
 //   Holds if   what fails leaves nothing behind and can be done when there is memory
-//              again, nothing fails without a fault, every walk ends, and each
-//              interpreter ends exactly as an unused one does.
+//              again, nothing fails without a fault, every walk ends, interpreters and
+//              runtimes can be ended without memory, and each interpreter ends exactly
+//              as an unused one does.
 //   Exercises  fault points, constructors, thread states, interpreters, runtimes,
 //              collections, delayed free without memory.
 
@@ -20,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "runtime/base/atomic.h"
@@ -60,6 +62,9 @@ template <typename T>
 rt::Object* ObjectOf(T* made) {
   return made == nullptr ? nullptr : rt::AsObject(made);
 }
+
+// Ends that the calling thread was refused.
+thread_local int64_t refused_ends = 0;
 
 // Each makes something and drops it again, or returns false having left nothing.
 bool MakeNumber(rt::ThreadState& thread) {
@@ -154,12 +159,13 @@ bool MakeThreadState(rt::ThreadState& thread) {
   return detached.End() && done;
 }
 
-// To end an interpreter or a runtime from elsewhere takes a thread state; without
-// memory for it nothing is done, and it can be done later.
+// To end an interpreter or a runtime from elsewhere takes a thread state, which each
+// interpreter has in reserve: what was made can be ended without memory.
 bool MakeInterpreter(rt::ThreadState& thread) {
   rt::Interpreter* const made = rt::Interpreter::Create(thread.interpreter->runtime());
   if (made == nullptr) return false;
   if (rt::Interpreter::Destroy(made)) return true;
+  ++refused_ends;
   const NoFaults memory_again;
   // What it does not do shows in the counters at the end of the run.
   (void)rt::Interpreter::Destroy(made);
@@ -169,10 +175,10 @@ bool MakeInterpreter(rt::ThreadState& thread) {
 bool MakeRuntime(rt::ThreadState&) {
   std::unique_ptr<rt::Runtime> made = rt::Runtime::Create();
   if (made == nullptr) return false;
-  const bool done = made->Finalize();
-  const NoFaults memory_again;
+  if (!made->Finalize()) ++refused_ends;
+  // Destroys the main interpreter, which takes a thread state once more.
   made.reset();
-  return done;
+  return true;
 }
 
 struct Operation {
@@ -288,6 +294,9 @@ class AllocationFailure final : public RoundScenario {
         *fired = fault.has_fired();
       }
       if (!done && !*fired) Found(operation, nth, lasting, "it failed without a fault");
+      if (std::exchange(refused_ends, 0) != 0) {
+        Found(operation, nth, lasting, "what was made could not be ended");
+      }
       // Again, now that there is memory.
       if (!done && !operation.run(*thread)) {
         Found(operation, nth, lasting, "it failed again, with memory");
@@ -376,8 +385,8 @@ extern const ScenarioDeclaration kAllocationFailureDeclaration = {
         "so that no freelist helps. After it the interpreter comes to rest and is weighed.",
     .holds_if =
         "what fails leaves nothing behind and can be done when there is memory again, nothing "
-        "fails without a fault, every walk ends, and each interpreter ends exactly as an unused "
-        "one does",
+        "fails without a fault, every walk ends, interpreters and runtimes can be ended without "
+        "memory, and each interpreter ends exactly as an unused one does",
     .exercises =
         "fault points, constructors, thread states, interpreters, runtimes, collections, delayed "
         "free without memory",
