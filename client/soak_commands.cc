@@ -85,6 +85,12 @@ int PrintSoak(const Session& session, const v1::Soak& soak) {
   table.AddRow({"restarts", absl::StrCat(soak.restart_count())});
   table.AddRow({"last run", soak.last_run()});
   table.AddRow({"last finding", soak.last_finding_run()});
+  table.AddRow({"canaries, silent",
+                absl::StrCat(soak.canary_run_count(), ", ", soak.silent_canary_run_count())});
+  if (soak.silent_canary_run_count() > 0) {
+    table.AddRow({"verdict", absl::StrCat("INCONCLUSIVE: a canary stayed silent, last in ",
+                                          soak.last_silent_canary_run())});
+  }
   session.PrintTable(table);
   std::cout << "\n";
   Table tallies({"SCENARIO", "FLAVOR", "RUNS>", "OPERATIONS>", "BUSY>", "VERDICTS"});

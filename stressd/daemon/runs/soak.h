@@ -8,7 +8,8 @@
 // stopped. Step n is a function of the plan's seed and n alone.
 // Invariants.  K1: at most `concurrent_run_count` runs of a soak are queued or
 // running.  K2: the record's tallies count the finished runs of the soak (less
-// those that finished in the instant before the daemon was killed).
+// those that finished in the instant before the daemon was killed).  K4: a
+// canary's run is in the canary counts alone, never in tallies or findings.
 // Thread safety.  Plain values.
 #ifndef STRESSD_DAEMON_RUNS_SOAK_H_
 #define STRESSD_DAEMON_RUNS_SOAK_H_
@@ -44,6 +45,8 @@ struct SoakPlan {
   int32_t concurrent_run_count = 1;                // [1, 16]
   // How its runs are perturbed, as RunSpec::plan; auto: each by its own seed.
   std::string run_plan = "auto";
+  // A canary takes every so many steps, the first one included; 0: none. [0, 1000000]
+  int32_t canary_step_count = 50;
   std::vector<SoakEntry> entries;
 
   bool operator==(const SoakPlan&) const = default;
@@ -81,6 +84,9 @@ struct SoakRecord {
   int64_t restart_count = 0;  // Daemon restarts it lived through.
   int64_t last_run_id = 0;
   int64_t last_finding_run_id = 0;
+  int64_t canary_run_count = 0;         // Judged canaries: neither ERROR nor CANCELLED.
+  int64_t silent_canary_run_count = 0;  // Of those, without their verdict.
+  int64_t last_silent_canary_run_id = 0;
   std::vector<SoakTally> tallies;
 };
 

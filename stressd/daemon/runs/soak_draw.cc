@@ -1,7 +1,11 @@
 #include "stressd/daemon/runs/soak_draw.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +20,7 @@ constexpr size_t kNameBytesMax = 63;  // A DNS label's.
 constexpr size_t kEntryCountMax = 1000;
 constexpr int64_t kWeightMax = 1000;
 constexpr int32_t kConcurrentRunCountMax = 16;
+constexpr int32_t kCanaryStepCountMax = 1'000'000;
 
 // The finalizer of SplitMix64: neighbouring inputs give unrelated outputs.
 uint64_t Mix(uint64_t value) {
@@ -98,6 +103,30 @@ RunSpec DrawSoakStep(const SoakPlan& plan, int64_t step_index) {
   return spec;
 }
 
+std::optional<RunSpec> DrawSoakCanary(const SoakPlan& plan, const ScenarioCatalog& catalog,
+                                      int64_t step_index) {
+  if (plan.canary_step_count == 0 || step_index % plan.canary_step_count != 0) return std::nullopt;
+  std::set<std::string> flavors;
+  for (const SoakEntry& entry : plan.entries) {
+    flavors.insert(entry.flavors.begin(), entry.flavors.end());
+  }
+  std::vector<std::pair<std::string, std::string>> canaries;
+  for (const ScenarioDescription& scenario : catalog.scenarios()) {
+    if (!scenario.is_canary) continue;
+    for (const auto& [flavor, verdict] : scenario.expected_verdicts) {
+      if (flavors.contains(flavor)) canaries.emplace_back(scenario.name, flavor);
+    }
+  }
+  if (canaries.empty()) return std::nullopt;
+  const auto turn = static_cast<size_t>(step_index / plan.canary_step_count) % canaries.size();
+  RunSpec spec;
+  spec.scenario = canaries[turn].first;
+  spec.flavor = canaries[turn].second;
+  spec.host_kind = HostKind::kFresh;
+  spec.seed = DrawSoakStep(plan, step_index).seed;
+  return spec;
+}
+
 absl::Status ValidateSoakPlan(const SoakPlan& plan, const ScenarioCatalog& catalog,
                               const Limits& limits) {
   // A year: longer ones are a slip of the keyboard.
@@ -108,6 +137,9 @@ absl::Status ValidateSoakPlan(const SoakPlan& plan, const ScenarioCatalog& catal
   if (status.ok()) {
     status =
         CheckRange("concurrent_run_count", plan.concurrent_run_count, 1, kConcurrentRunCountMax);
+  }
+  if (status.ok()) {
+    status = CheckRange("canary_step_count", plan.canary_step_count, 0, kCanaryStepCountMax);
   }
   if (status.ok()) {
     status = CheckRange("entries", static_cast<int64_t>(plan.entries.size()), 1, kEntryCountMax);

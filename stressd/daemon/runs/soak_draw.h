@@ -8,6 +8,7 @@
 #define STRESSD_DAEMON_RUNS_SOAK_DRAW_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "stressd/daemon/runs/limits.h"
@@ -19,6 +20,11 @@ namespace stressd::runs {
 
 // The run of step `step_index`, counted from 0. `plan` is valid, its seed set.
 RunSpec DrawSoakStep(const SoakPlan& plan, int64_t step_index);
+
+// The canary that takes step `step_index`; nullopt where the step is DrawSoakStep()'s. The pairs of
+// a canary and a flavor of the plan that must see it take turns, each in a fresh host.
+std::optional<RunSpec> DrawSoakCanary(const SoakPlan& plan, const ScenarioCatalog& catalog,
+                                      int64_t step_index);
 
 // Checks a plan against the catalog: names, weights, flavors, parameters,
 // durations. NotFoundError or InvalidArgumentError; the message begins with

@@ -163,6 +163,7 @@ void SoakManager::Impl::ResumeLocked(SoakRecord record, const std::vector<RunRec
 
 void SoakManager::Impl::OnRunFinished(const RunRecord& run) {
   if (run.spec.soak_id == 0) return;
+  bool silent_canary = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!started_) {
@@ -175,8 +176,14 @@ void SoakManager::Impl::OnRunFinished(const RunRecord& run) {
     if (soak.run_ids.erase(run.id) == 0 && soak.starting_count > 0) {
       soak.finished_early.insert(run.id);
     }
-    CountSoakRun(run, soak.record);
+    silent_canary = CountSoakRun(run, runs_.catalog(), soak.record);
     ++version_;
+  }
+  if (silent_canary) {
+    log_.Log(LogLevel::kWarning,
+             absl::StrCat("soaks/", run.spec.soak_id, ": ", run.spec.scenario, " in ",
+                          run.spec.flavor, " (runs/", run.id, ") stayed silent: what ",
+                          "the soak does not find in this flavor may be there"));
   }
   StoreOrLog(run.spec.soak_id);
   changed_.notify_all();
@@ -312,7 +319,8 @@ std::optional<SoakManager::Impl::Step> SoakManager::Impl::DrawLocked(ActiveSoak&
   if (soak.step_limit() <= 0) return std::nullopt;  // K1
   Step step;
   step.soak_id = record.id;
-  step.spec = DrawSoakStep(record.plan, record.step_count);
+  step.spec = DrawSoakCanary(record.plan, runs_.catalog(), record.step_count)
+                  .value_or(DrawSoakStep(record.plan, record.step_count));
   step.spec.soak_id = record.id;
   ++record.step_count;
   ++soak.starting_count;

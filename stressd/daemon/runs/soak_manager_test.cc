@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "stressd/daemon/runs/memory_run_sink.h"
 #include "stressd/daemon/runs/run_manager.h"
 #include "stressd/daemon/runs/soak_draw.h"
+#include "stressd/daemon/runs/soak_state.h"
 
 namespace stressd::runs {
 namespace {
@@ -25,6 +27,7 @@ SoakPlan Plan(const std::string& name = "nightly") {
   SoakPlan plan;
   plan.name = name;
   plan.seed = 11;
+  plan.canary_step_count = 0;
   SoakEntry often;
   often.scenario = "churn";
   often.flavors = {"plain", "tsan"};
@@ -123,6 +126,8 @@ TEST(SoakPlanTest, RefusalsNameTheField) {
       {[](SoakPlan& p) { p.duration = absl::Seconds(-1); }, "duration: \"-1s\""},
       {[](SoakPlan& p) { p.interval = absl::InfiniteDuration(); }, "interval: \"inf\""},
       {[](SoakPlan& p) { p.run_plan = "pct:depth=0"; }, "run_plan.pct.depth: \"0\""},
+      {[](SoakPlan& p) { p.canary_step_count = -1; },
+       "canary_step_count: \"-1\" is refused; allowed: 0 to 1000000"},
       {[](SoakPlan& p) { p.concurrent_run_count = 99; }, "concurrent_run_count: \"99\""}};
   for (const auto& [spoil, message] : kCases) {
     SoakPlan plan = Plan();
@@ -163,6 +168,63 @@ TEST(SoakManagerTest, RunsSideBySideWhereThePlanSaysSo) {
   EXPECT_EQ(daemon.runs().ActiveRuns().size(), 2u);
   daemon.executor().LetRunsGo();
   daemon.AwaitRuns(10);
+}
+
+TEST(SoakDrawTest, ACanaryTakesEverySoManyStepsInAFlavorThatMustSeeIt) {
+  SoakPlan plan = Plan();
+  plan.canary_step_count = 5;
+  for (int64_t step = 0; step < 20; ++step) {
+    const std::optional<RunSpec> canary = DrawSoakCanary(plan, FakeCatalog(), step);
+    ASSERT_EQ(canary.has_value(), step % 5 == 0) << step;
+    if (!canary.has_value()) continue;
+    EXPECT_EQ(canary->scenario, "canary-quiet");
+    EXPECT_EQ(canary->flavor, "plain");
+    EXPECT_EQ(canary->host_kind, HostKind::kFresh);
+  }
+  plan.entries = {plan.entries[0]};
+  plan.entries[0].flavors = {"tsan"};  // Sees none of them.
+  EXPECT_FALSE(DrawSoakCanary(plan, FakeCatalog(), 0).has_value());
+}
+
+TEST(SoakManagerTest, ASilentCanaryIsCountedApartAndSurvivesARestart) {
+  MemoryRunSink sink;
+  SoakPlan plan = Plan();
+  plan.canary_step_count = 5;
+  int64_t id = 0;
+  {
+    Daemon daemon(&sink);  // Its executor lets all pass: the canary must crash.
+    id = daemon.soaks().StartSoak(plan)->id;
+    daemon.AwaitRuns(12);
+  }
+  const SoakRecord between = *sink.GetSoak(id);
+  EXPECT_GE(between.silent_canary_run_count, 2);
+  EXPECT_EQ(between.canary_run_count, between.silent_canary_run_count);
+  EXPECT_EQ(between.last_finding_run_id, 0);
+  for (const SoakTally& tally : between.tallies) EXPECT_NE(tally.scenario, "canary-quiet");
+  Daemon daemon(&sink);
+  daemon.AwaitRuns(6);
+  ASSERT_TRUE(daemon.soaks().StopSoak(id).ok());
+  EXPECT_GT(daemon.AwaitEnded(id).silent_canary_run_count, between.silent_canary_run_count);
+}
+
+TEST(SoakStateTest, ACanaryThatSpeaksIsNoFindingOfTheSoak) {
+  RunRecord run;
+  run.id = 7;
+  run.spec.scenario = "canary-quiet";
+  run.spec.flavor = "plain";
+  run.outcome.verdict = Verdict::kCrashed;
+  SoakRecord soak;
+  EXPECT_FALSE(CountSoakRun(run, FakeCatalog(), soak));
+  EXPECT_EQ(soak.canary_run_count, 1);
+  EXPECT_EQ(soak.silent_canary_run_count, 0);
+  EXPECT_EQ(soak.last_finding_run_id, 0);
+  EXPECT_TRUE(soak.tallies.empty());
+  run.outcome.verdict = Verdict::kInconclusive;
+  EXPECT_TRUE(CountSoakRun(run, FakeCatalog(), soak));
+  EXPECT_EQ(soak.last_silent_canary_run_id, 7);
+  run.outcome.verdict = Verdict::kCancelled;
+  EXPECT_FALSE(CountSoakRun(run, FakeCatalog(), soak));
+  EXPECT_EQ(soak.canary_run_count, 2);
 }
 
 TEST(SoakManagerTest, ASoakEndsWhenItsDurationIsOver) {

@@ -17,13 +17,30 @@ SoakTally& TallyOf(SoakRecord& record, const RunSpec& spec) {
   return record.tallies.back();
 }
 
+bool CountCanary(const RunRecord& run, const ScenarioDescription& scenario, SoakRecord& record) {
+  record.last_run_id = std::max(record.last_run_id, run.id);
+  const auto expected = scenario.expected_verdicts.find(run.spec.flavor);
+  const Verdict verdict = run.outcome.verdict;
+  if (expected == scenario.expected_verdicts.end() || verdict == Verdict::kError ||
+      verdict == Verdict::kCancelled) {
+    return false;
+  }
+  ++record.canary_run_count;
+  if (verdict == expected->second) return false;
+  ++record.silent_canary_run_count;
+  record.last_silent_canary_run_id = std::max(record.last_silent_canary_run_id, run.id);
+  return true;
+}
+
 }  // namespace
 
 bool HasEnded(SoakState state) {
   return state == SoakState::kFinished || state == SoakState::kStopped;
 }
 
-void CountSoakRun(const RunRecord& run, SoakRecord& record) {
+bool CountSoakRun(const RunRecord& run, const ScenarioCatalog& catalog, SoakRecord& record) {
+  const ScenarioDescription* scenario = catalog.Find(run.spec.scenario);
+  if (scenario != nullptr && scenario->is_canary) return CountCanary(run, *scenario, record);
   SoakTally& tally = TallyOf(record, run.spec);
   ++tally.run_count;
   ++tally.verdict_counts[run.outcome.verdict];
@@ -33,6 +50,7 @@ void CountSoakRun(const RunRecord& run, SoakRecord& record) {
   if (IsFinding(run.outcome.verdict)) {
     record.last_finding_run_id = std::max(record.last_finding_run_id, run.id);
   }
+  return false;
 }
 
 }  // namespace stressd::runs

@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "stressd/daemon/runs/run.h"
+#include "stressd/daemon/runs/scenario_catalog.h"
 #include "stressd/daemon/runs/soak.h"
 
 namespace stressd::runs {
@@ -19,8 +20,9 @@ using SoakClock = std::chrono::steady_clock;
 // True for kFinished and kStopped.
 bool HasEnded(SoakState state);
 
-// Counts a finished run of the soak: K2.
-void CountSoakRun(const RunRecord& run, SoakRecord& record);
+// Counts a finished run of the soak: K2, K4. Returns true if it is a canary
+// that did not get the verdict that its flavor must give.
+bool CountSoakRun(const RunRecord& run, const ScenarioCatalog& catalog, SoakRecord& record);
 
 // A soak that has not ended.
 struct ActiveSoak {

@@ -30,6 +30,7 @@ void ToPlan(const runs::SoakPlan& plan, v1::SoakPlan& out) {
   *out.mutable_duration() = ToDuration(plan.duration);
   out.set_seed(plan.seed);
   out.set_run_plan(plan.run_plan);
+  out.set_canary_step_count(plan.canary_step_count);
   for (const runs::SoakEntry& entry : plan.entries) {
     v1::SoakEntry& each = *out.add_entries();
     each.set_scenario(entry.scenario);
@@ -73,6 +74,9 @@ v1::Soak ToSoak(const runs::SoakRecord& soak) {
   out.set_restart_count(soak.restart_count);
   out.set_last_run(ResourceName("runs", soak.last_run_id));
   out.set_last_finding_run(ResourceName("runs", soak.last_finding_run_id));
+  out.set_canary_run_count(soak.canary_run_count);
+  out.set_silent_canary_run_count(soak.silent_canary_run_count);
+  out.set_last_silent_canary_run(ResourceName("runs", soak.last_silent_canary_run_id));
   for (const runs::SoakTally& tally : soak.tallies) {
     v1::SoakTally& each = *out.add_tallies();
     each.set_scenario(tally.scenario);
@@ -100,6 +104,7 @@ absl::StatusOr<runs::SoakPlan> FromSoakPlan(const v1::SoakPlan& plan) {
   out.duration = *duration;
   out.seed = plan.seed();
   if (!plan.run_plan().empty()) out.run_plan = plan.run_plan();
+  if (plan.has_canary_step_count()) out.canary_step_count = plan.canary_step_count();
   for (int i = 0; i < plan.entries_size(); ++i) {
     absl::StatusOr<runs::SoakEntry> entry =
         FromEntry(absl::StrCat("entries[", i, "]"), plan.entries(i));

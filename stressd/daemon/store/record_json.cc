@@ -261,6 +261,7 @@ std::string SoakJson(const runs::SoakRecord& soak) {
                {"duration_ns", Ns(soak.plan.duration)},
                {"seed", soak.plan.seed},
                {"run_plan", soak.plan.run_plan},
+               {"canary_step_count", soak.plan.canary_step_count},
                {"entries", std::move(entries)},
                {"state", static_cast<int>(soak.state)},
                {"create_time", absl::ToUnixMicros(soak.create_time)},
@@ -271,6 +272,9 @@ std::string SoakJson(const runs::SoakRecord& soak) {
                {"restart_count", soak.restart_count},
                {"last_run_id", soak.last_run_id},
                {"last_finding_run_id", soak.last_finding_run_id},
+               {"canary_run_count", soak.canary_run_count},
+               {"silent_canary_run_count", soak.silent_canary_run_count},
+               {"last_silent_canary_run_id", soak.last_silent_canary_run_id},
                {"tallies", std::move(tallies)}});
 }
 
@@ -284,6 +288,8 @@ runs::SoakRecord ReadSoakJson(const std::string& text) {
   soak.plan.seed = json.value("seed", uint64_t{0});
   // A soak of before there were plans goes on without.
   soak.plan.run_plan = json.value("run_plan", "none");
+  // One of before soaks had canaries goes on without, too.
+  soak.plan.canary_step_count = json.value("canary_step_count", int32_t{0});
   for (const Json& item : ArrayAt(json, "entries")) {
     soak.plan.entries.push_back(EntryFromJson(item));
   }
@@ -296,6 +302,9 @@ runs::SoakRecord ReadSoakJson(const std::string& text) {
   soak.restart_count = json.value("restart_count", int64_t{0});
   soak.last_run_id = json.value("last_run_id", int64_t{0});
   soak.last_finding_run_id = json.value("last_finding_run_id", int64_t{0});
+  soak.canary_run_count = json.value("canary_run_count", int64_t{0});
+  soak.silent_canary_run_count = json.value("silent_canary_run_count", int64_t{0});
+  soak.last_silent_canary_run_id = json.value("last_silent_canary_run_id", int64_t{0});
   for (const Json& item : ArrayAt(json, "tallies")) {
     soak.tallies.push_back(TallyFromJson(item));
   }
