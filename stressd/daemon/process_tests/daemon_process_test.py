@@ -168,7 +168,8 @@ class DaemonProcessTest(unittest.TestCase):
     def test_soak_goes_on_after_a_restart(self):
         plan = f"{self.folder}/soak.textproto"
         with open(plan, "w", encoding="utf-8") as file:
-            file.write('plan_id: "test" entries { scenario: "thread-churn" flavors: "plain" '
+            file.write('plan_id: "test" canary_step_count: 100 '
+                       'entries { scenario: "thread-churn" flavors: "plain" '
                        'parameters { key: "rounds" value: "1" } }')
         daemon = self.start(f"--soak={plan}")
         first = self.await_soak_runs(daemon, 3)
@@ -179,6 +180,9 @@ class DaemonProcessTest(unittest.TestCase):
         self.assertEqual(second.restart_count, 1)
         self.assertEqual([v.verdict for v in second.tallies[0].verdict_counts
                           if v.verdict != CANCELLED], [PASSED])
+        # The first step was a canary, which spoke.
+        self.assertEqual((second.canary_run_count, second.silent_canary_run_count), (1, 0))
+        self.assertEqual(second.last_finding_run, "")
         stopped = again.call("SoakService.StopSoak", name=second.name)
         self.assertIn(stopped.state, (2, 4))
         self.assertEqual(again.stop(), 0)

@@ -331,6 +331,10 @@ TEST(StoreTest, SoakSurvivesReopeningWithEveryField) {
   soak.restart_count = 2;
   soak.last_run_id = 9;
   soak.last_finding_run_id = 8;
+  soak.plan.canary_step_count = 7;
+  soak.canary_run_count = 3;
+  soak.silent_canary_run_count = 2;
+  soak.last_silent_canary_run_id = 6;
   soak.tallies = {{.scenario = "fork-storm",
                    .flavor = "tsan",
                    .run_count = 4,
@@ -358,6 +362,10 @@ TEST(StoreTest, SoakSurvivesReopeningWithEveryField) {
   EXPECT_EQ(read->restart_count, 2);
   EXPECT_EQ(read->last_run_id, 9);
   EXPECT_EQ(read->last_finding_run_id, 8);
+  EXPECT_EQ(read->plan.canary_step_count, 7);
+  EXPECT_EQ(read->canary_run_count, 3);
+  EXPECT_EQ(read->silent_canary_run_count, 2);
+  EXPECT_EQ(read->last_silent_canary_run_id, 6);
   ASSERT_THAT(read->tallies, SizeIs(1));
   EXPECT_EQ(read->tallies[0].verdict_counts, soak.tallies[0].verdict_counts);
   EXPECT_EQ(read->tallies[0].busy, absl::Seconds(6));
