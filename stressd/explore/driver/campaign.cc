@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <thread>
 
@@ -90,6 +91,7 @@ class Campaign {
 
   void Work();
   bool NextBatch(bool in_process, Batch& batch);
+  double CpuSecondsLocked() const;
   size_t ChooseArm() const;
   void RunBatch(Target& target, const Batch& batch);
   bool RunPart(Target& target, const Batch& batch, uint32_t start, uint32_t* done,
@@ -106,6 +108,8 @@ class Campaign {
   std::unordered_set<uint64_t> signatures_;
   std::vector<uint64_t> fingerprints_;
   Clock::time_point start_;
+  double target_cpu_seconds_ = 0;  // Of all targets.
+  timespec own_start_{};
 };
 
 size_t Campaign::ChooseArm() const {
@@ -128,10 +132,18 @@ size_t Campaign::ChooseArm() const {
   return chosen;
 }
 
+double Campaign::CpuSecondsLocked() const {
+  timespec own{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+  return target_cpu_seconds_ + static_cast<double>(own.tv_sec - own_start_.tv_sec) +
+         static_cast<double>(own.tv_nsec - own_start_.tv_nsec) * 1e-9;
+}
+
 bool Campaign::NextBatch(bool in_process, Batch& batch) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (stop_ || next_index_ >= options_.schedules) return false;
   if (options_.limit_s > 0 && Since(start_) > options_.limit_s) return false;
+  if (options_.limit_cpu_s > 0 && CpuSecondsLocked() > options_.limit_cpu_s) return false;
   batch.first = next_index_;
   batch.count = static_cast<uint32_t>(
       std::min<uint64_t>(in_process ? kMaxBatch : kForkBatch, options_.schedules - next_index_));
@@ -263,16 +275,29 @@ void Campaign::Work() {
     }
   }
   Batch batch{};
-  while (NextBatch(target.in_process(), batch)) RunBatch(target, batch);
+  double counted = 0;
+  const auto count = [&] {
+    const double used = target.CpuSeconds();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    target_cpu_seconds_ += used - counted;
+    counted = used;
+  };
+  count();
+  while (NextBatch(target.in_process(), batch)) {
+    RunBatch(target, batch);
+    count();
+  }
 }
 
 CampaignResult Campaign::Run() {
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own_start_);
   start_ = Clock::now();
   std::vector<std::thread> workers;
   for (int job = 1; job < options_.jobs; ++job) workers.emplace_back(&Campaign::Work, this);
   Work();
   for (std::thread& worker : workers) worker.join();
   result_.seconds = Since(start_);
+  result_.cpu_seconds = CpuSecondsLocked();
   result_.distinct = signatures_.size();
   std::sort(result_.findings.begin(), result_.findings.end(),
             [](const Finding& a, const Finding& b) { return a.index < b.index; });

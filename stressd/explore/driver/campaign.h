@@ -34,8 +34,9 @@ struct CampaignOptions {
   bool eager_timeouts = false;
   bool stop_at_first = false;
   uint64_t max_steps = 200000;
-  double timeout_s = 10;  // Of one schedule.
-  double limit_s = 0;     // Of the campaign; 0: none.
+  double timeout_s = 10;   // Of one schedule.
+  double limit_s = 0;      // Of the campaign; 0: none.
+  double limit_cpu_s = 0;  // Processor time of all its processes; 0: none.
   int jobs = 1;
   int audit_every = 64;  // Every such batch is run twice and compared; 0: never.
 };
@@ -86,7 +87,8 @@ struct CampaignResult {
   uint64_t points = 0;   // Decisions in all schedules.
   uint32_t threads = 0;  // Most in one schedule.
   double learn_seconds = 0;
-  double seconds = 0;  // Of the schedules, learning excluded.
+  double seconds = 0;      // Of the schedules, learning excluded.
+  double cpu_seconds = 0;  // Processor time of everything, learning included.
   std::vector<ArmStatistics> arms;
   std::vector<Finding> findings;  // Distinct, in order of the campaign.
 };

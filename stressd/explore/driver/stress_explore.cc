@@ -110,6 +110,7 @@ nlohmann::json ToJson(const CampaignResult& result) {
           {"threads", result.threads},
           {"learn_seconds", result.learn_seconds},
           {"seconds", result.seconds},
+          {"cpu_seconds", result.cpu_seconds},
           {"in_process", result.in_process},
           {"strategies", arms}};
 }
@@ -118,10 +119,10 @@ void PrintSummary(const Options& options, const CampaignResult& result) {
   const Interval interval = WilsonInterval(result.failed, result.schedules);
   const double n = static_cast<double>(result.schedules);
   printf(
-      "%llu schedules in %.2f s (%.0f/s, learning %.2f s), %llu distinct, %.0f decisions each, "
-      "%u threads, model %s\n",
+      "%llu schedules in %.2f s (%.0f/s, %.2f CPU seconds, learning %.2f s), %llu distinct, "
+      "%.0f decisions each, %u threads, model %s\n",
       static_cast<unsigned long long>(result.schedules), result.seconds,
-      result.seconds > 0 ? n / result.seconds : 0, result.learn_seconds,
+      result.seconds > 0 ? n / result.seconds : 0, result.cpu_seconds, result.learn_seconds,
       static_cast<unsigned long long>(result.distinct),
       n > 0 ? static_cast<double>(result.points) / n : 0, result.threads,
       ModelName(options.campaign.model));
@@ -275,6 +276,9 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(0.01, 86400.0))
       ->capture_default_str();
   app.add_option("--limit", options.campaign.limit_s, "seconds for all; 0: none")
+      ->check(CLI::Range(0.0, 1e9));
+  app.add_option("--cpu-limit", options.campaign.limit_cpu_s,
+                 "processor seconds for all, learning included; 0: none")
       ->check(CLI::Range(0.0, 1e9));
   app.add_option("--jobs", options.campaign.jobs, "programs run side by side")
       ->check(CLI::Range(1, 256))

@@ -167,6 +167,23 @@ std::string Target::Output() const {
   return text;
 }
 
+double Target::CpuSeconds() const {
+  std::ifstream file("/proc/" + std::to_string(pid_) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  // The name in parentheses may hold anything; after it the state and 10 numbers.
+  std::istringstream rest(line.substr(std::min(line.rfind(')') + 1, line.size())));
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) rest >> skipped;
+  long ticks = 0;
+  for (int i = 0; i < 4; ++i) {  // utime, stime, cutime, cstime
+    long value = 0;
+    rest >> value;
+    ticks += value;
+  }
+  return static_cast<double>(ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 void Target::ReadBuildId() {
   std::ifstream file(program_, std::ios::binary);
   std::stringstream all;

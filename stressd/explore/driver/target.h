@@ -40,6 +40,8 @@ class Target {
 
   // The last bytes of what the last schedule printed.
   std::string Output() const;
+  // Processor time of the program and of its children that have ended, to a clock tick.
+  double CpuSeconds() const;
   // The program's file, resolved; its build id or, without one, its size and
   // time as text.
   const std::string& program() const { return program_; }
