@@ -38,7 +38,11 @@ FLAVORS = {
             "-fsanitize=thread",
             "-DSTRESSD_EXPLORE=1",
         ],
-        linkopts = ["-rdynamic"],
+        # Names bound at the start: each forked child would bind them again.
+        linkopts = [
+            "-rdynamic",
+            "-Wl,-z,now",
+        ],
         mark = "-DSTRESSD_EXPLORE=1",
     ),
     # What an embedder ships.

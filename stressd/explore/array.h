@@ -44,6 +44,10 @@ class Array {
   }
   void Pop() { --size_; }
   void Clear() { size_ = 0; }
+  // Makes room for `capacity` items, which costs address space only.
+  void Reserve(uint32_t capacity) {
+    if (capacity > capacity_) Grow(capacity);
+  }
   // Sets the size; new items are zero.
   void Resize(uint32_t size) {
     if (size > capacity_) Grow(size);

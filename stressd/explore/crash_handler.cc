@@ -45,7 +45,7 @@ void Handle(int signal, siginfo_t* info, void* ucontext) {
   Thread& thread = *engine.current();
   char title[96];
   snprintf(title, sizeof(title), "%s in thread %u", SignalName(signal), thread.id);
-  engine.AddStack(title, thread.stack, static_cast<uintptr_t>(registers[REG_RIP]));
+  engine.AddStack(title, engine.StackOf(thread), static_cast<uintptr_t>(registers[REG_RIP]));
   result.verdict = Verdict::kCrashed;
   result.status = signal;
   if (g_message[0] != '\0') {

@@ -79,6 +79,8 @@ void Engine::Begin(uint32_t run, bool reset) {
   strategy_ = FindStrategy(request.strategy);
   RecordRunning(current_->id);
   strategy_->Begin(exchange_, seed_);
+  // Before the first thread there is nobody to race with.
+  SetQuiet(thread_count_ == 1);
   running_ = true;
 }
 
@@ -93,13 +95,13 @@ void Engine::Announce(const Operation& operation) {
   if (thread.buffer != nullptr) thread.buffer->Capture();
   AgentView& view = views_[thread.id];
   ++view.operations;
-  view.pending = operation;
   Result& result = exchange_->result;
   const Request& request = exchange_->request;
-  if (request.trace != 0) RecordEvent(thread.id, operation, thread.stack);
+  now_ns_ += kTickNs;
+  view.pending = operation;
+  if (request.trace != 0) RecordEvent(thread.id, operation, StackOf(thread));
   if (++result.steps > request.max_steps) ReportLivelock();
   result.signatures[run_] = detector_.signature();
-  now_ns_ += kTickNs;
   if (alone() || !scheduling_) return;
   bool yielded = thread.spinning || operation.kind == OperationKind::kYield;
   thread.spinning = false;
@@ -260,7 +262,7 @@ bool Engine::Wait(WaitKind kind, SyncObject* object, int64_t deadline_ns, Thread
     // that has not been woken from one that has and waits again.
     AgentView& view = views_[thread.id];
     ++view.operations;
-    if (exchange_->request.trace != 0) RecordEvent(thread.id, view.pending, thread.stack);
+    if (exchange_->request.trace != 0) RecordEvent(thread.id, view.pending, StackOf(thread));
   }
   const bool expired = thread.timed_out;
   thread.wait = WaitKind::kNone;

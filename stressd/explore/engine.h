@@ -46,6 +46,12 @@ class Engine {
   // Decisions are made between Begin() and End(), once there are two threads.
   bool running() const { return running_; }
   bool alone() const { return live_count_ <= 1; }
+  // Whether an access could race with one before or after it. It cannot while a
+  // thread is alone that knows all that the others did: whoever it starts knows
+  // that too.
+  bool judging() const { return running_ && !quiet_; }
+  // The current thread has learned what an ended thread did.
+  void NoteJoined();
   // Set-up and check of a kernel are not scheduled.
   void set_scheduling(bool on) { scheduling_ = on; }
 
@@ -56,11 +62,28 @@ class Engine {
   }
   // Announces an access and judges it. A plain store that the model may delay
   // is taken over by the store buffer.
-  void Access(OperationKind kind, uintptr_t address, uint32_t size_bytes, int order, uintptr_t pc);
+  void Access(OperationKind kind, uintptr_t address, uint32_t size_bytes, int order, uintptr_t pc) {
+    if (!running_ || PassQuickly(address, size_bytes)) return;
+    AccessJudged(kind, address, size_bytes, order, pc);
+  }
+  // While nobody can race and nobody asks (see judging()) an access only counts,
+  // which makes the end of a program cheap. Returns false if it must be looked at.
+  bool PassQuickly(uintptr_t address, uint32_t size_bytes) {
+    if (!quick_) return false;
+    Result& result = exchange_->result;
+    if (result.steps >= exchange_->request.max_steps) return false;
+    if (shadow_.freed().Holds(address, address + size_bytes)) return false;
+    ++result.steps;
+    ++views_[current_->id].operations;
+    now_ns_ += kTickNs;
+    return true;
+  }
   // The judging alone, for an operation that was announced.
   void Judge(OperationKind kind, uintptr_t address, uint32_t size_bytes, uintptr_t pc);
   // After a load or a failed compare-exchange: notices spin loops.
-  void NoteRead(uintptr_t address, uint32_t size_bytes, uintptr_t pc);
+  void NoteRead(uintptr_t address, uint32_t size_bytes, uintptr_t pc) {
+    if (running_ && !alone()) NoteReadOfMany(address, size_bytes, pc);
+  }
 
   // Waits, without an announcement, until `kind` holds for `object`. Returns
   // false if `deadline_ns` of virtual time came first.
@@ -100,10 +123,10 @@ class Engine {
       __attribute__((format(printf, 4, 5)));
   void ReportFault(const AccessFault& fault, const Operation& operation, const char* what);
 
-  uint32_t EnterFunction(uintptr_t pc) {
-    return current_->stack = stacks_.Child(current_->stack, pc);
-  }
-  void ExitFunction() { current_->stack = stacks_.Parent(current_->stack); }
+  void EnterFunction(uintptr_t pc) { current_->calls.Enter(pc); }
+  void ExitFunction() { current_->calls.Exit(); }
+  // Where `thread` is, as a node of the StackTable.
+  uint32_t StackOf(Thread& thread) { return thread.calls.Node(stacks_); }
 
   Exchange* exchange() { return exchange_; }
   Shadow& shadow() { return shadow_; }
@@ -118,6 +141,10 @@ class Engine {
   static constexpr int64_t kTickNs = 100;
 
   static void ThreadEntry();
+  void AccessJudged(OperationKind kind, uintptr_t address, uint32_t size_bytes, int order,
+                    uintptr_t pc);
+  void NoteReadOfMany(uintptr_t address, uint32_t size_bytes, uintptr_t pc);
+  void SetQuiet(bool quiet);
   void ResetThread(Thread& thread);
   void RunDestructors(Thread& thread);
   void Schedule(bool can_go_on, bool yielded, SwitchReason reason);
@@ -142,6 +169,8 @@ class Engine {
   Exchange* exchange_ = nullptr;
   Thread* current_ = nullptr;
   bool running_ = false;
+  bool quiet_ = false;       // See judging().
+  bool quick_ = false;       // Quiet, and nobody wants a trace.
   bool scheduling_ = false;  // On from Init().
   bool buffering_ = false;
   bool may_pass_ = false;

@@ -95,11 +95,14 @@ void Engine::ReportFault(const AccessFault& fault, const Operation& operation, c
   snprintf(title, sizeof(title), "%s of %u bytes at 0x%llx by thread %u",
            OperationName(operation.kind), operation.size_bytes,
            static_cast<unsigned long long>(operation.address), current_->id);
-  AddStack(title, current_->stack, operation.pc);
+  AddStack(title, StackOf(*current_), operation.pc);
   if (fault.kind == AccessFault::kFreed) {
-    char freed[96];
-    snprintf(freed, sizeof(freed), "freed by thread %u", fault.freed_thread);
-    AddStack(freed, fault.freed_stack, fault.freed_pc);
+    const Heap::Block* block = heap_.FindFreed(operation.address, fault.size_bytes);
+    if (block != nullptr) {
+      char freed[96];
+      snprintf(freed, sizeof(freed), "freed by thread %u", block->thread);
+      AddStack(freed, block->stack, block->pc);
+    }
     Report(Verdict::kUseAfterFree, 0, "%s of %u bytes of freed memory at 0x%llx by thread %u",
            OperationName(operation.kind), operation.size_bytes,
            static_cast<unsigned long long>(operation.address), current_->id);
@@ -150,7 +153,7 @@ const char* Engine::WaitText(const Thread& thread, char* text, uint32_t size) {
 
 void Engine::AddThreadStacks() {
   for (uint32_t i = 0; i < thread_count_; ++i) {
-    const Thread& thread = threads_[i];
+    Thread& thread = threads_[i];
     if (!thread.started || thread.ended) continue;
     char title[96];
     if (thread.wait == WaitKind::kNone) {
@@ -158,7 +161,7 @@ void Engine::AddThreadStacks() {
     } else {
       WaitText(thread, title, sizeof(title));
     }
-    AddStack(title, thread.stack, views_[i].pending.pc);
+    AddStack(title, StackOf(thread), views_[i].pending.pc);
   }
 }
 

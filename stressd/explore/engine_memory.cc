@@ -6,14 +6,13 @@
 
 namespace explore {
 
-void Engine::Access(OperationKind kind, uintptr_t address, uint32_t size_bytes, int order,
-                    uintptr_t pc) {
-  if (!running_) return;
+void Engine::AccessJudged(OperationKind kind, uintptr_t address, uint32_t size_bytes, int order,
+                          uintptr_t pc) {
   const Operation operation{kind, static_cast<uint8_t>(size_bytes), static_cast<uint8_t>(order),
                             address, pc};
   Announce(operation);
   Judge(kind, address, size_bytes, pc);
-  if (kind != OperationKind::kWrite || !buffering()) return;
+  if (!buffering() || kind != OperationKind::kWrite) return;
   if (size_bytes > sizeof(BufferedStore::value) || current_->context->Holds(address)) {
     DrainAll(*current_);
     return;
@@ -27,14 +26,22 @@ void Engine::Access(OperationKind kind, uintptr_t address, uint32_t size_bytes, 
 }
 
 void Engine::Judge(OperationKind kind, uintptr_t address, uint32_t size_bytes, uintptr_t pc) {
-  // Before the first thread there is nobody to race with.
-  if (thread_count_ == 1 || !scheduling_) return;
+  if (!scheduling_) return;
   const bool write = Modifies(kind);
-  if (write) NoteProgress();
-  const AccessFault fault =
-      detector_.Check(*current_, address, size_bytes, write, IsAtomic(kind), pc);
+  AccessFault fault;
+  if (judging()) {
+    if (write) NoteProgress();
+    fault = detector_.Check(*current_, StackOf(*current_), address, size_bytes, write,
+                            IsAtomic(kind), pc);
+  } else if (shadow_.freed().Holds(address, address + size_bytes)) {
+    fault.kind = AccessFault::kFreed;
+  }
   if (fault.kind == AccessFault::kNone) return;
-  ReportFault(fault, Operation{kind, static_cast<uint8_t>(size_bytes), 0, address, pc}, "access");
+  fault.size_bytes = size_bytes;
+  const uint8_t size = static_cast<uint8_t>(size_bytes < 255 ? size_bytes : 255);
+  // No single access is wider than 16 bytes.
+  ReportFault(fault, Operation{kind, size, 0, address, pc},
+              size_bytes <= 16 ? "access" : "memory function");
 }
 
 void Engine::BufferedAtomicStore(uintptr_t address, uint32_t size_bytes, int order,
@@ -98,8 +105,8 @@ void Engine::DrainByChoice(Thread& thread) {
   if (other && mine != nullptr && !mine->empty()) mine->Lay();
 }
 
-void Engine::NoteRead(uintptr_t address, uint32_t size_bytes, uintptr_t pc) {
-  if (!running_ || alone() || size_bytes > 8) return;
+void Engine::NoteReadOfMany(uintptr_t address, uint32_t size_bytes, uintptr_t pc) {
+  if (size_bytes > 8) return;
   uint64_t value = 0;
   memcpy(&value, reinterpret_cast<const void*>(address), size_bytes);
   // Its own store drains by choice: a thread that waits for that must not be

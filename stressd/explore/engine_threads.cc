@@ -36,13 +36,14 @@ Thread* Engine::Create(void* (*function)(void*), void* argument, uintptr_t pc) {
   thread.argument = argument;
   thread.context = contexts_.Prepare(id, &Engine::ThreadEntry);
   thread.handle = thread.context->thread_pointer;
-  thread.stack = 0;
+  thread.calls.Clear();
   thread.creator = current_->id;
-  thread.creation_stack = current_->stack;
+  thread.creation_stack = StackOf(*current_);
   thread.creation_pc = pc;
   thread.clock.Assign(current_->clock);
   thread.clock.Set(id, 1);
   detector_.Tick(*current_);
+  SetQuiet(false);
   thread.started = true;
   views_[id] = AgentView{Operation{OperationKind::kStart, 0, 0, 0, 0}, 1, false};
   views_[kDrainAgent + id] = AgentView{};
@@ -83,6 +84,20 @@ void Engine::FinishThread(void* result) {
   --live_count_;
   Schedule(/*can_go_on=*/false, /*yielded=*/false, SwitchReason::kEnded);
   __builtin_trap();  // Nobody switches back to an ended thread.
+}
+
+void Engine::SetQuiet(bool quiet) {
+  quiet_ = quiet;
+  quick_ = quiet && exchange_->request.trace == 0;
+}
+
+void Engine::NoteJoined() {
+  if (!alone()) return;
+  for (uint32_t i = 0; i < thread_count_; ++i) {
+    // Detached threads end without telling anybody.
+    if (current_->clock.Get(i) < threads_[i].clock.Get(i)) return;
+  }
+  SetQuiet(true);
 }
 
 Thread* Engine::FindThread(pthread_t handle) {

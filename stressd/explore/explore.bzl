@@ -23,7 +23,11 @@ def explore_binary(name, deps = [], copts = [], linkopts = [], tags = [], **kwar
     cc_binary(
         name = name,
         copts = EXPLORE_COPTS + copts,
-        linkopts = ["-Wl,--build-id=sha1"] + linkopts,
+        # Names bound at the start: each forked child would bind them again.
+        linkopts = [
+            "-Wl,--build-id=sha1",
+            "-Wl,-z,now",
+        ] + linkopts,
         # Under another sanitizer there is nothing to see.
         tags = tags + ["no_asan", "no_tsan"],
         deps = deps + ["//stressd/explore:runtime"],

@@ -21,32 +21,46 @@ void Heap::Free(void* block, uintptr_t pc) {
   Engine& engine = g_engine;
   Thread& thread = *engine.current();
   const uintptr_t begin = Address(block);
-  Cell* first = engine.shadow().Find(begin);
-  if (first != nullptr && first->freed_pc != 0) {
-    engine.AddStack("freed again by this thread", thread.stack, pc);
-    engine.AddStack("freed before", first->freed_stack, first->freed_pc);
+  if (engine.shadow().freed().Holds(begin, begin + 1)) {
+    const Block* earlier = FindFreed(begin, 1);
+    engine.AddStack("freed again by this thread", engine.StackOf(thread), pc);
+    if (earlier != nullptr) engine.AddStack("freed before", earlier->stack, earlier->pc);
     engine.Report(Verdict::kDoubleFree, 0, "double free of 0x%llx by thread %u, freed by thread %u",
-                  static_cast<unsigned long long>(begin), thread.id, first->freed_thread);
+                  static_cast<unsigned long long>(begin), thread.id,
+                  earlier != nullptr ? earlier->thread : 0);
   }
   engine.DrainAll(thread);
   const size_t size_bytes = malloc_usable_size(block);
   const size_t marked = size_bytes < kMarkedBytes ? size_bytes : kMarkedBytes;
-  for (uintptr_t at = begin; at < begin + marked; at += 8) {
-    if (engine.shadow().Find(at) != nullptr) {
-      // A free is a write to everything somebody has touched.
-      const AccessFault fault = engine.detector().Check(thread, at, 8, true, false, pc);
-      if (fault.kind != AccessFault::kNone) {
-        engine.ReportFault(fault, Operation{OperationKind::kWrite, 8, 0, at, pc}, "free");
-      }
-    }
-    Cell* cell = engine.shadow().FindOrAdd(at);
-    cell->freed_pc = pc;
-    cell->freed_stack = thread.stack;
-    cell->freed_thread = thread.id;
-  }
+  if (engine.judging()) JudgeFree(begin, begin + marked, pc);
+  engine.shadow().freed().Mark(begin, begin + marked);
   held_bytes_ += size_bytes;
-  blocks_.Push(Block{block, size_bytes});
+  blocks_.Push(Block{block, size_bytes, pc, engine.StackOf(thread), thread.id});
   while (held_bytes_ > kQuarantineBytes) GiveBack(blocks_[oldest_++]);
+}
+
+void Heap::JudgeFree(uintptr_t begin, uintptr_t end, uintptr_t pc) {
+  Engine& engine = g_engine;
+  Thread& thread = *engine.current();
+  for (uintptr_t at = begin; at < end; at += 8) {
+    if (engine.shadow().Find(at) == nullptr) continue;
+    // A free is a write to everything somebody has touched.
+    const AccessFault fault =
+        engine.detector().Check(thread, engine.StackOf(thread), at, 8, true, false, pc);
+    if (fault.kind == AccessFault::kNone) continue;
+    engine.ReportFault(fault, Operation{OperationKind::kWrite, 8, 0, at, pc}, "free");
+  }
+}
+
+const Heap::Block* Heap::FindFreed(uintptr_t address, size_t size_bytes) const {
+  // The newest first: older ones may have been given back and be another block now.
+  for (uint32_t i = blocks_.size(); i-- > oldest_;) {
+    const uintptr_t begin = Address(blocks_[i].address);
+    if (address < begin + blocks_[i].size_bytes && begin < address + size_bytes) {
+      return &blocks_[i];
+    }
+  }
+  return nullptr;
 }
 
 void Heap::Allocated(void* block, size_t size_bytes) {

@@ -1,9 +1,9 @@
 // The program's heap: freed blocks are kept away from reuse for a while, so
 // that using or freeing them again is seen.
 //
-// Model.  free() puts a block into a quarantine and marks its bytes as freed in
-// the shadow; the oldest blocks really go back once the quarantine holds more
-// than kQuarantineBytes. Freeing counts as writing the whole block, so that a
+// Model.  free() puts a block into a quarantine and marks its bytes as freed;
+// the oldest blocks really go back once the quarantine holds more than
+// kQuarantineBytes. Freeing counts as writing the whole block, so that a
 // free that races with an access is a data race.
 // Limits.  Of a block, the first kMarkedBytes are marked.
 // Thread safety.  The engine's OS thread only; other OS threads' calls, which
@@ -23,20 +23,28 @@ class Heap {
   static constexpr size_t kQuarantineBytes = 32 << 20;
   static constexpr size_t kMarkedBytes = 64 << 10;
 
+  struct Block {
+    void* address;
+    size_t size_bytes;
+    uintptr_t pc;  // Where, by whom it was freed.
+    uint32_t stack;
+    uint32_t thread;
+  };
+
   // Takes the block over. Reports a double free.
   void Free(void* block, uintptr_t pc);
   // `block` is new: forgets what was known of its memory.
   void Allocated(void* block, size_t size_bytes);
   // Gives every block back.
   void Empty();
+  // The freed block that [address, address + size_bytes) touches, for a report;
+  // null if there is none.
+  const Block* FindFreed(uintptr_t address, size_t size_bytes) const;
 
  private:
-  struct Block {
-    void* address;
-    size_t size_bytes;
-  };
-
   void GiveBack(const Block& block);
+  // Whether freeing [begin, end) races with an access; reports it.
+  void JudgeFree(uintptr_t begin, uintptr_t end, uintptr_t pc);
 
   Array<Block> blocks_;
   uint32_t oldest_ = 0;  // blocks_ before this one were given back.

@@ -21,22 +21,13 @@ inline void Announce(OperationKind kind, const void* address, uint32_t size_byte
 // the race detector sees all of it.
 void AnnounceRange(OperationKind kind, const void* address, size_t size_bytes, uintptr_t pc) {
   if (!g_engine.running() || size_bytes == 0) return;
+  if (g_engine.PassQuickly(explore::Address(address), static_cast<uint32_t>(size_bytes))) return;
   g_engine.Announce(explore::Operation{kind,
                                        static_cast<uint8_t>(size_bytes < 255 ? size_bytes : 255), 0,
                                        explore::Address(address), pc});
-  if (g_engine.thread_count() == 1) return;
   // 1 MiB: beyond that a copy would cost seconds of shadow.
   if (size_bytes > (1 << 20)) size_bytes = 1 << 20;
-  const explore::AccessFault fault = g_engine.detector().Check(
-      *g_engine.current(), explore::Address(address), static_cast<uint32_t>(size_bytes),
-      kind == OperationKind::kWrite, false, pc);
-  if (fault.kind != explore::AccessFault::kNone) {
-    g_engine.ReportFault(
-        fault,
-        explore::Operation{kind, static_cast<uint8_t>(size_bytes < 255 ? size_bytes : 255), 0,
-                           explore::Address(address), pc},
-        "memory function");
-  }
+  g_engine.Judge(kind, explore::Address(address), static_cast<uint32_t>(size_bytes), pc);
 }
 
 }  // namespace

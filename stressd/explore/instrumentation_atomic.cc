@@ -16,7 +16,7 @@ T Load(const volatile T* address, int order, uintptr_t pc) {
   const uintptr_t at = explore::Address(address);
   g_engine.Access(OperationKind::kAtomicLoad, at, sizeof(T), order, pc);
   const T value = *address;
-  if (g_engine.running()) {
+  if (g_engine.judging()) {
     g_engine.detector().AtomicLoad(*g_engine.current(), at, order);
     g_engine.NoteRead(at, sizeof(T), pc);
   }
@@ -27,7 +27,7 @@ template <typename T>
 void Store(volatile T* address, T value, int order, uintptr_t pc) {
   const uintptr_t at = explore::Address(address);
   g_engine.Access(OperationKind::kAtomicStore, at, sizeof(T), order, pc);
-  if (!g_engine.running()) {
+  if (!g_engine.judging()) {
     *address = value;
     return;
   }
@@ -48,7 +48,7 @@ template <typename T, typename Change>
 T Update(volatile T* address, int order, uintptr_t pc, Change change) {
   const uintptr_t at = explore::Address(address);
   g_engine.Access(OperationKind::kAtomicUpdate, at, sizeof(T), order, pc);
-  if (g_engine.running()) {
+  if (g_engine.judging()) {
     g_engine.DrainAll(*g_engine.current());
     g_engine.detector().AtomicUpdate(*g_engine.current(), at, order);
   }
@@ -61,8 +61,9 @@ template <typename T>
 T CompareExchange(volatile T* address, T expected, T desired, int order, int failure_order,
                   uintptr_t pc) {
   const uintptr_t at = explore::Address(address);
+  const bool quick = g_engine.running() && g_engine.PassQuickly(at, sizeof(T));
   // Announced before it is known whether it will store.
-  if (g_engine.running()) {
+  if (g_engine.running() && !quick) {
     g_engine.Announce(explore::Operation{OperationKind::kAtomicUpdate, sizeof(T),
                                          static_cast<uint8_t>(order), at, pc});
     g_engine.DrainAll(*g_engine.current());
@@ -70,9 +71,10 @@ T CompareExchange(volatile T* address, T expected, T desired, int order, int fai
   const T old = *address;
   const bool stores = old == expected;
   if (stores) *address = desired;
-  if (!g_engine.running()) return old;
+  if (!g_engine.running() || quick) return old;
   g_engine.Judge(stores ? OperationKind::kAtomicUpdate : OperationKind::kAtomicLoad, at, sizeof(T),
                  pc);
+  if (!g_engine.judging()) return old;
   explore::Thread& thread = *g_engine.current();
   if (stores) {
     g_engine.detector().AtomicUpdate(thread, at, order);
@@ -147,7 +149,7 @@ void __tsan_atomic_thread_fence(int order) {
   } else if (explore::Releases(order) && thread.buffer != nullptr) {
     thread.buffer->Fence();
   }
-  g_engine.detector().Fence(thread, order);
+  if (g_engine.judging()) g_engine.detector().Fence(thread, order);
 }
 
 void __tsan_atomic_signal_fence(int) {}

@@ -20,7 +20,7 @@ int WaitCondition(pthread_cond_t* condition, pthread_mutex_t* mutex, int64_t dea
   Thread& thread = *g_engine.current();
   if (lock->owner != thread.id) {
     if (!g_engine.running()) return EPERM;
-    g_engine.AddStack("waits here", thread.stack, pc);
+    g_engine.AddStack("waits here", g_engine.StackOf(thread), pc);
     g_engine.Report(Verdict::kMisuse, 0,
                     "thread %u waits for a condition without holding mutex 0x%llx", thread.id,
                     static_cast<unsigned long long>(lock->address));

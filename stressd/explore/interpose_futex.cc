@@ -56,7 +56,7 @@ long Futex(uint32_t* word, int operation, uint32_t value, const timespec* time, 
     case FUTEX_CMP_REQUEUE:
       return Requeue(word, &value3, pc);
     default:
-      g_engine.AddStack("called here", g_engine.current()->stack, pc);
+      g_engine.AddStack("called here", g_engine.StackOf(*g_engine.current()), pc);
       g_engine.Report(Verdict::kUnsupported, 0, "the engine does not model futex operation %d",
                       operation);
   }

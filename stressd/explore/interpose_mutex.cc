@@ -36,7 +36,7 @@ int Unlock(SyncObject* object, int kind, uintptr_t pc) {
   if (object->owner != thread.id) {
     if (kind == PTHREAD_MUTEX_RECURSIVE || kind == PTHREAD_MUTEX_ERRORCHECK) return EPERM;
     if (!g_engine.running()) return 0;
-    g_engine.AddStack("unlocked here", thread.stack, pc);
+    g_engine.AddStack("unlocked here", g_engine.StackOf(thread), pc);
     g_engine.Report(Verdict::kMisuse, 0, "thread %u unlocks 0x%llx, which it does not hold",
                     thread.id, static_cast<unsigned long long>(object->address));
   }

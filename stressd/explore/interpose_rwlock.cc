@@ -11,7 +11,7 @@ int LockForReading(SyncObject* object, int64_t deadline_ns, uintptr_t pc) {
   if (object->owner == thread.id) return EDEADLK;
   if (!g_engine.Wait(WaitKind::kReadLock, object, deadline_ns)) return ETIMEDOUT;
   ++object->readers;
-  ++object->held_for_reading[thread.id];
+  ++object->Readers().held[thread.id];
   g_engine.detector().Acquire(thread, object->clock);
   if (g_engine.running()) g_engine.detector().Touch(thread, object->address, pc, false);
   return 0;
@@ -23,7 +23,7 @@ int LockForWriting(SyncObject* object, int64_t deadline_ns, uintptr_t pc) {
   if (!g_engine.Wait(WaitKind::kWriteLock, object, deadline_ns)) return ETIMEDOUT;
   object->owner = thread.id;
   g_engine.detector().Acquire(thread, object->clock);
-  g_engine.detector().Acquire(thread, object->reader_clock);
+  g_engine.detector().Acquire(thread, object->Readers().clock);
   if (g_engine.running()) g_engine.detector().Touch(thread, object->address, pc, true);
   return 0;
 }
@@ -96,14 +96,14 @@ int pthread_rwlock_unlock(pthread_rwlock_t* lock) {
     g_engine.detector().Release(thread, object->clock);
     return 0;
   }
-  if (object->held_for_reading[thread.id] > 0) {
-    --object->held_for_reading[thread.id];
+  if (object->Readers().held[thread.id] > 0) {
+    --object->Readers().held[thread.id];
     --object->readers;
-    g_engine.detector().Release(thread, object->reader_clock);
+    g_engine.detector().Release(thread, object->Readers().clock);
     return 0;
   }
   if (!g_engine.running()) return EPERM;
-  g_engine.AddStack("unlocked here", thread.stack, pc);
+  g_engine.AddStack("unlocked here", g_engine.StackOf(thread), pc);
   g_engine.Report(Verdict::kMisuse, 0, "thread %u unlocks rwlock 0x%llx, which it does not hold",
                   thread.id, static_cast<unsigned long long>(object->address));
 }

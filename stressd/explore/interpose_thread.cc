@@ -11,7 +11,7 @@ namespace explore {
 namespace {
 
 [[noreturn]] void Unsupported(const char* what, uintptr_t pc) {
-  g_engine.AddStack("called here", g_engine.current()->stack, pc);
+  g_engine.AddStack("called here", g_engine.StackOf(*g_engine.current()), pc);
   g_engine.Report(Verdict::kUnsupported, 0, "the engine does not model %s", what);
 }
 
@@ -40,6 +40,7 @@ int JoinThread(pthread_t handle, void** result, int64_t deadline_ns, uintptr_t p
   if (!g_engine.Wait(WaitKind::kJoin, nullptr, deadline_ns, target)) return ETIMEDOUT;
   target->joined = true;
   g_engine.detector().Acquire(*g_engine.current(), target->clock);
+  g_engine.NoteJoined();
   if (result != nullptr) *result = target->result;
   return 0;
 }

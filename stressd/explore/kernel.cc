@@ -35,6 +35,7 @@ void RunSchedule(uint32_t run) {
   for (uint32_t i = 1; i < engine.thread_count(); ++i) {
     engine.detector().Acquire(*engine.current(), engine.thread(i).clock);
   }
+  engine.NoteJoined();
   engine.set_scheduling(false);
   const char* wrong = g_kernel->check != nullptr ? g_kernel->check() : nullptr;
   engine.set_scheduling(true);
@@ -66,7 +67,7 @@ extern "C" {
 
 void explore_fail(const char* message) {
   explore::Engine& engine = explore::g_engine;
-  engine.AddStack("failed here", engine.current()->stack, EXPLORE_CALLER_PC());
+  engine.AddStack("failed here", engine.StackOf(*engine.current()), EXPLORE_CALLER_PC());
   engine.Report(explore::Verdict::kCheck, 0, "%s", message);
 }
 

@@ -2,9 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <vector>
 
+#include "stressd/explore/call_stack.h"
+#include "stressd/explore/freed_memory.h"
 #include "stressd/explore/race_detector.h"
 #include "stressd/explore/random.h"
+#include "stressd/explore/shadow.h"
+#include "stressd/explore/stack_table.h"
 #include "stressd/explore/store_buffer.h"
 
 namespace explore {
@@ -63,6 +68,85 @@ TEST(StoreBufferTest, NoStorePassesOneToTheSameBytesOrAFence) {
   EXPECT_EQ(buffer.EligibleCount(/*may_pass=*/true), 1u);
 }
 
+TEST(ShadowTest, CellsSurviveTheGrowthOfTheIndexAndNotAReset) {
+  Shadow shadow;
+  shadow.Reset();
+  constexpr uintptr_t kCells = 20000;  // The index doubles three times.
+  for (uintptr_t i = 0; i < kCells; ++i) shadow.FindOrAdd(i * 8)->history = i + 1;
+  for (uintptr_t i = 0; i < kCells; ++i) {
+    const Cell* cell = shadow.Find(i * 8 + 3);
+    ASSERT_NE(cell, nullptr) << i;
+    ASSERT_EQ(cell->history, i + 1);
+  }
+  EXPECT_EQ(shadow.Find(kCells * 8), nullptr);
+  shadow.Reset();
+  EXPECT_EQ(shadow.Find(8), nullptr);
+  EXPECT_EQ(shadow.FindOrAdd(16)->history, 0u);
+  EXPECT_EQ(shadow.Find(8), nullptr);
+}
+
+TEST(FreedMemoryTest, HoldsExactlyWhatWasFreed) {
+  FreedMemory freed;
+  freed.Reset();
+  EXPECT_FALSE(freed.Holds(0, 100000));
+  const uintptr_t begin = 0x10000 - 24;  // Over the end of a page.
+  freed.Mark(begin, begin + 48);
+  EXPECT_FALSE(freed.Holds(begin - 8, begin));
+  EXPECT_TRUE(freed.Holds(begin - 1, begin + 1));
+  for (uintptr_t at = begin; at < begin + 48; ++at) EXPECT_TRUE(freed.Holds(at, at + 1));
+  EXPECT_FALSE(freed.Holds(begin + 48, begin + 56));
+  freed.Unmark(begin + 8, begin + 40);
+  EXPECT_TRUE(freed.Holds(begin, begin + 8));
+  EXPECT_FALSE(freed.Holds(begin + 8, begin + 40));
+  EXPECT_TRUE(freed.Holds(begin + 40, begin + 48));
+  freed.Reset();
+  EXPECT_FALSE(freed.Holds(begin, begin + 48));
+}
+
+TEST(FreedMemoryTest, MorePagesThanItBeganWith) {
+  FreedMemory freed;
+  freed.Reset();
+  for (uintptr_t page = 1; page < 2000; page += 2) freed.Mark(page << 12, (page << 12) + 4096);
+  for (uintptr_t page = 1; page < 2000; ++page) {
+    EXPECT_EQ(freed.Holds((page << 12) + 4088, (page << 12) + 4096), page % 2 == 1) << page;
+  }
+  EXPECT_TRUE(freed.Holds(2 << 12, 4 << 12));
+}
+
+TEST(CallStackTest, NodesNameTheStackAsItIs) {
+  static StackNode nodes[kMaxStackNodes];
+  StackTable table;
+  table.Init(nodes);
+  CallStack calls;
+  EXPECT_EQ(calls.Node(table), 0u);
+  calls.Enter(100);
+  calls.Enter(200);
+  const uint32_t inner = calls.Node(table);
+  EXPECT_EQ(calls.Node(table), inner);
+  calls.Exit();
+  EXPECT_EQ(calls.Node(table), table.Parent(inner));
+  calls.Enter(300);
+  EXPECT_NE(calls.Node(table), inner);
+  calls.Exit();
+  calls.Enter(200);
+  EXPECT_EQ(calls.Node(table), inner);
+  // Deeper than it keeps: the innermost calls are not told apart, nothing else is lost.
+  for (int i = 0; i < 3000; ++i) calls.Enter(400);
+  for (int i = 0; i < 3000; ++i) calls.Exit();
+  EXPECT_EQ(calls.Node(table), inner);
+  for (int i = 0; i < 5; ++i) calls.Exit();
+  EXPECT_EQ(calls.Node(table), 0u);
+}
+
+TEST(StackTableTest, KeepsItsNodesWhenTheIndexGrows) {
+  static StackNode nodes[kMaxStackNodes];
+  StackTable table;
+  table.Init(nodes);
+  std::vector<uint32_t> made;
+  for (uintptr_t i = 0; i < 10000; ++i) made.push_back(table.Child(0, 1000 + i));
+  for (uintptr_t i = 0; i < 10000; ++i) EXPECT_EQ(table.Child(0, 1000 + i), made[i]);
+}
+
 class RaceDetectorTest : public testing::Test {
  protected:
   RaceDetectorTest() {
@@ -75,7 +159,8 @@ class RaceDetectorTest : public testing::Test {
   }
   bool Races(int thread, const void* address, uint32_t size, bool write) {
     return detector_
-               .Check(threads_[thread], reinterpret_cast<uintptr_t>(address), size, write,
+               .Check(threads_[thread], /*stack=*/0, reinterpret_cast<uintptr_t>(address), size,
+                      write,
                       /*atomic=*/false, /*pc=*/100 + static_cast<uintptr_t>(thread))
                .kind == AccessFault::kRace;
   }

@@ -60,16 +60,17 @@ void RaceDetector::CheckGranule(const Thread& thread, Cell& cell, const Access& 
   cell.accesses = reusable;
 }
 
-AccessFault RaceDetector::Check(const Thread& thread, uintptr_t address, uint32_t size_bytes,
-                                bool write, bool atomic, uintptr_t pc) {
+AccessFault RaceDetector::Check(const Thread& thread, uint32_t stack, uintptr_t address,
+                                uint32_t size_bytes, bool write, bool atomic, uintptr_t pc) {
   AccessFault fault;
+  if (shadow_->freed().Holds(address, address + size_bytes)) fault.kind = AccessFault::kFreed;
   if (learn_) sites_[SiteIndex(pc, image_base_)] |= 1;
   Access access{};
   access.thread = thread.id;
   access.write = write ? 1 : 0;
   access.atomic = atomic ? 1 : 0;
   access.clock = thread.clock.Get(thread.id);
-  access.stack = thread.stack;
+  access.stack = stack;
   access.pc = pc;
   const uintptr_t end = address + size_bytes;
   for (uintptr_t at = address; at < end; at = (at | 7) + 1) {
@@ -77,12 +78,6 @@ AccessFault RaceDetector::Check(const Thread& thread, uintptr_t address, uint32_
     const uint32_t first = at & 7;
     const uint32_t last = end - (at - first) < 8 ? static_cast<uint32_t>(end - (at - first)) : 8;
     access.bytes = static_cast<uint8_t>((0xff << first) & (0xff >> (8 - last)));
-    if (cell.freed_pc != 0 && fault.kind != AccessFault::kFreed) {
-      fault.kind = AccessFault::kFreed;
-      fault.freed_pc = cell.freed_pc;
-      fault.freed_stack = cell.freed_stack;
-      fault.freed_thread = cell.freed_thread;
-    }
     CheckGranule(thread, cell, access, fault);
     const uint64_t event = Mix(cell.history ^ (pc - image_base_), thread.id);
     signature_ += event;
@@ -130,7 +125,12 @@ void RaceDetector::Publish(uintptr_t address, const VectorClock& release) {
 void RaceDetector::AtomicUpdate(Thread& thread, uintptr_t address, int order) {
   // A read-modify-write continues the release sequence: it adds to what readers
   // acquire instead of replacing it.
-  SyncObject* object = shadow_->Sync(address);
+  SyncObject* object = shadow_->FindSync(address);
+  if (object == nullptr) {
+    // Nothing was released here, and nothing is.
+    if (!Releases(order) && thread.release_fence.size() == 0) return;
+    object = shadow_->Sync(address);
+  }
   if (Acquires(order)) {
     thread.clock.Join(object->clock);
   } else {

@@ -32,10 +32,8 @@ constexpr bool Releases(int order) { return order >= kRelease; }
 // What is wrong with an access.
 struct AccessFault {
   enum Kind : uint8_t { kNone, kRace, kFreed } kind = kNone;
-  Access earlier;          // Of a race.
-  uintptr_t freed_pc = 0;  // Of an access to freed memory.
-  uint32_t freed_stack = 0;
-  uint32_t freed_thread = 0;
+  Access earlier;           // Of a race.
+  uint32_t size_bytes = 0;  // Of the access.
 };
 
 class RaceDetector {
@@ -44,9 +42,9 @@ class RaceDetector {
   // as seen, and as shared once another thread has a conflicting access.
   void Begin(Shadow* shadow, uint8_t* sites, uintptr_t image_base, bool learn, bool report_races);
 
-  // Judges an access and remembers it.
-  AccessFault Check(const Thread& thread, uintptr_t address, uint32_t size_bytes, bool write,
-                    bool atomic, uintptr_t pc);
+  // Judges an access, made in `stack`, and remembers it.
+  AccessFault Check(const Thread& thread, uint32_t stack, uintptr_t address, uint32_t size_bytes,
+                    bool write, bool atomic, uintptr_t pc);
 
   void AtomicLoad(Thread& thread, uintptr_t address, int order);
   // What a store of `order` would let its readers acquire.

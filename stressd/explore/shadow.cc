@@ -1,69 +1,75 @@
 #include "stressd/explore/shadow.h"
 
-#include "stressd/explore/random.h"
-
 namespace explore {
 namespace {
 
-// 4096 cells to begin with: a small kernel's whole memory in 300 KiB.
-constexpr uint32_t kFirstCapacity = 4096;
+// 4096 cells to begin with: more than most schedules of a kernel touch.
+constexpr uint32_t kFirstIndexCapacity = 8192;
+// Address space is free, moving an array is not: rooms for a large program.
+constexpr uint32_t kReservedItems = 1 << 15;
+// 64 granules, 512 bytes of the program, have their entries side by side.
+constexpr uint32_t kNeighbourShift = 6;
 
 }  // namespace
 
 void Shadow::Reset() {
-  if (capacity_ == 0) {
-    capacity_ = kFirstCapacity;
-    cells_ = static_cast<Cell*>(MapPages(capacity_ * sizeof(Cell)));
+  if (index_capacity_ == 0) {
+    index_capacity_ = kFirstIndexCapacity;
+    index_ = static_cast<uint32_t*>(MapPages(index_capacity_ * sizeof(uint32_t)));
+    cells_.Reserve(kReservedItems);
+    accesses_.Reserve(kReservedItems);
   }
-  ++generation_;
-  used_ = 0;
+  cells_.Clear();
   accesses_.Clear();
   accesses_.Push(Access{});  // Index 0 is kNoAccess.
   free_access_ = kNoAccess;
   objects_used_ = 0;
+  freed_.Reset();
 }
 
-uint32_t Shadow::Slot(uintptr_t granule) const {
-  return static_cast<uint32_t>((granule * 0x9e3779b97f4a7c15) >> 33) & (capacity_ - 1);
+uint32_t Shadow::FirstSlot(uintptr_t granule) const {
+  const uint32_t group =
+      static_cast<uint32_t>(((granule >> kNeighbourShift) * 0x9e3779b97f4a7c15) >> 33);
+  const uint32_t within = static_cast<uint32_t>(granule) & ((1 << kNeighbourShift) - 1);
+  return ((group << kNeighbourShift) | within) & (index_capacity_ - 1);
 }
 
 Cell* Shadow::Find(uintptr_t address) {
   const uintptr_t granule = address >> 3;
-  for (uint32_t slot = Slot(granule);; slot = (slot + 1) & (capacity_ - 1)) {
-    Cell& cell = cells_[slot];
-    if (cell.generation != generation_) return nullptr;
-    if (cell.granule == granule) return &cell;
+  for (uint32_t slot = FirstSlot(granule);; slot = (slot + 1) & (index_capacity_ - 1)) {
+    Cell* cell = At(slot);
+    if (cell == nullptr || cell->granule == granule) return cell;
   }
 }
 
 Cell* Shadow::FindOrAdd(uintptr_t address) {
   const uintptr_t granule = address >> 3;
-  if (2 * used_ >= capacity_) Grow();
-  for (uint32_t slot = Slot(granule);; slot = (slot + 1) & (capacity_ - 1)) {
-    Cell& cell = cells_[slot];
-    if (cell.generation != generation_) {
-      ++used_;
-      cell = Cell{};
-      cell.granule = granule;
-      cell.generation = generation_;
-      return &cell;
-    }
-    if (cell.granule == granule) return &cell;
+  if (2 * cells_.size() >= index_capacity_) GrowIndex();
+  for (uint32_t slot = FirstSlot(granule);; slot = (slot + 1) & (index_capacity_ - 1)) {
+    Cell* cell = At(slot);
+    if (cell != nullptr && cell->granule == granule) return cell;
+    if (cell != nullptr) continue;
+    index_[slot] = cells_.size();
+    Cell added{};
+    added.granule = granule;
+    added.slot = slot;
+    cells_.Push(added);
+    return &cells_.back();
   }
 }
 
-void Shadow::Grow() {
-  Cell* old = cells_;
-  const uint32_t old_capacity = capacity_;
-  capacity_ *= 2;
-  cells_ = static_cast<Cell*>(MapPages(capacity_ * sizeof(Cell)));
-  for (uint32_t i = 0; i < old_capacity; ++i) {
-    if (old[i].generation != generation_) continue;
-    uint32_t slot = Slot(old[i].granule);
-    while (cells_[slot].generation == generation_) slot = (slot + 1) & (capacity_ - 1);
-    cells_[slot] = old[i];
+void Shadow::GrowIndex() {
+  UnmapPages(index_, index_capacity_ * sizeof(uint32_t));
+  index_capacity_ *= 2;
+  index_ = static_cast<uint32_t*>(MapPages(index_capacity_ * sizeof(uint32_t)));
+  // No cell claims a slot until it has found its own.
+  for (uint32_t i = 0; i < cells_.size(); ++i) cells_[i].slot = index_capacity_;
+  for (uint32_t i = 0; i < cells_.size(); ++i) {
+    uint32_t slot = FirstSlot(cells_[i].granule);
+    while (At(slot) != nullptr) slot = (slot + 1) & (index_capacity_ - 1);
+    cells_[i].slot = slot;
+    index_[slot] = i;
   }
-  UnmapPages(old, old_capacity * sizeof(Cell));
 }
 
 SyncObject* Shadow::FindSync(uintptr_t address) {
@@ -101,9 +107,8 @@ void Shadow::Clear(uintptr_t begin, uintptr_t end) {
       cell->accesses = next;
     }
     cell->sync = nullptr;
-    cell->freed_stack = 0;
-    cell->freed_pc = 0;
   }
+  freed_.Unmark(begin, end);
 }
 
 uint32_t Shadow::AddAccess(const Access& access) {

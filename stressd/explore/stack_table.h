@@ -31,10 +31,12 @@ class StackTable {
   uint32_t Frames(uint32_t node, uintptr_t pc, uint64_t* frames, uint32_t capacity) const;
 
  private:
-  static constexpr uint32_t kIndexSize = 2 * kMaxStackNodes;
+  uint32_t Slot(uint32_t parent, uintptr_t pc) const;
+  void Grow();
 
   StackNode* nodes_ = nullptr;
-  uint32_t* index_ = nullptr;
+  uint32_t* index_ = nullptr;    // A hash table of nodes, at most half full.
+  uint32_t index_capacity_ = 0;  // A power of two.
   uint32_t size_ = 0;
 };
 

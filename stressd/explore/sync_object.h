@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "stressd/explore/array.h"
 #include "stressd/explore/vector_clock.h"
 
 namespace explore {
@@ -19,6 +20,12 @@ inline constexpr uint16_t kNoThread = 0xffff;
 
 enum class SyncState : uint32_t { kNew, kRunning, kDone };
 
+// What only rwlocks have, kept apart because most objects are atomic variables.
+struct ReaderState {
+  VectorClock clock;  // What a writer also learns.
+  uint8_t held[kMaxThreads];
+};
+
 struct SyncObject {
   uintptr_t address;
   SyncObject* next_in_cell;  // Another object in the same eight bytes.
@@ -26,15 +33,21 @@ struct SyncObject {
   uint16_t first_waiter;     // Chained by Thread::next_waiter.
   uint16_t last_waiter;
   uint16_t reserved;
-  uint32_t depth;       // Of a recursive lock.
-  uint32_t readers;     // Of a rwlock.
-  int64_t count;        // A semaphore's value; a barrier's arrivals.
-  uint64_t generation;  // A barrier's.
-  SyncState state;      // Of a once.
-  bool known;           // Its settings were taken over from the program's object.
+  uint32_t depth;             // Of a recursive lock.
+  uint32_t readers;           // Of a rwlock.
+  int64_t count;              // A semaphore's value; a barrier's arrivals.
+  uint64_t generation;        // A barrier's.
+  SyncState state;            // Of a once.
+  bool known;                 // Its settings were taken over from the program's object.
+  ReaderState* reader_state;  // Null before the first reader; kept for the next schedule.
   VectorClock clock;
-  VectorClock reader_clock;  // What a writer of a rwlock also learns.
-  uint8_t held_for_reading[kMaxThreads];
+
+  ReaderState& Readers() {
+    if (reader_state == nullptr) {
+      reader_state = static_cast<ReaderState*>(MapPages(sizeof(ReaderState)));
+    }
+    return *reader_state;
+  }
 
   void Reset(uintptr_t at, SyncObject* next) {
     address = at;
@@ -46,8 +59,7 @@ struct SyncObject {
     state = SyncState::kNew;
     known = false;
     clock.Clear();
-    reader_clock.Clear();
-    memset(held_for_reading, 0, sizeof(held_for_reading));
+    if (reader_state != nullptr) *reader_state = ReaderState{};
   }
 };
 

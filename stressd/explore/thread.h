@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "stressd/explore/call_stack.h"
 #include "stressd/explore/context.h"
 #include "stressd/explore/operation.h"
 #include "stressd/explore/store_buffer.h"
@@ -77,7 +78,7 @@ struct Thread {
   SyncObject* object = nullptr;  // What it waits for.
   Thread* target = nullptr;      // Whom it joins.
   int64_t deadline_ns = 0;       // Of virtual time.
-  uint32_t stack = 0;            // Node of the StackTable: where it is now.
+  CallStack calls;               // Where it is now.
   uint32_t creation_stack = 0;
   uintptr_t creation_pc = 0;
   uint16_t creator = 0;

@@ -120,7 +120,8 @@ TEST_P(ThreadingTest, CorrectProgramsAreSilentInBothModels) {
 
 INSTANTIATE_TEST_SUITE_P(All, ThreadingTest,
                          testing::Values("mutexes", "shared-mutex", "condition", "semaphore",
-                                         "once", "waiting", "time", "shared-pointer", "detach"));
+                                         "once", "waiting", "time", "shared-pointer", "detach",
+                                         "one-after-the-other"));
 
 TEST(MistakesTest, EachHasItsVerdict) {
   const std::pair<const char*, Verdict> mistakes[] = {
@@ -128,6 +129,8 @@ TEST(MistakesTest, EachHasItsVerdict) {
       {"self-deadlock", Verdict::kDeadlock},
       {"lost-wake-up", Verdict::kDeadlock},
       {"bad-status", Verdict::kExited},
+      {"use-what-is-left", Verdict::kUseAfterFree},
+      {"race-with-the-departed", Verdict::kDataRace},
       {"busy", Verdict::kHung},
   };
   for (const auto& [part, verdict] : mistakes) {

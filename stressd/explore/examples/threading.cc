@@ -237,6 +237,43 @@ void BadStatus() {
   });
 }
 
+// The threads are joined and nobody else is left: what was freed is still freed.
+void UseWhatIsLeft() {
+  auto* const number = new int(1);
+  InThreads(2, [&](int index) {
+    if (index == 1) *number = 2;
+  });
+  delete number;
+  if (*static_cast<volatile int*>(number) == 3) std::_Exit(1);
+}
+
+// The thread has ended, and nobody was told: being alone orders nothing.
+void RaceWithTheDeparted() {
+  static int number = 0;
+  static std::atomic<bool> wrote{false};
+  std::thread([] {
+    ++number;
+    wrote.store(true, std::memory_order_relaxed);
+  }).detach();
+  while (!wrote.load(std::memory_order_relaxed)) std::this_thread::yield();
+  if (++number == 7) std::_Exit(1);
+}
+
+// What was done alone between two threads' lives is known to the second.
+void OneAfterTheOther() {
+  static int number = 0;
+  std::atomic<int> count{0};
+  for (int turn = 0; turn < 2; ++turn) {
+    InThreads(1, [&](int) {
+      ++number;
+      count.fetch_add(1, std::memory_order_relaxed);
+    });
+    ++number;
+    count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
+  if (number != 4 || count.load() != 4) std::_Exit(1);
+}
+
 struct Part {
   const char* name;
   void (*run)();
@@ -257,6 +294,9 @@ constexpr Part kParts[] = {
     {"lost-wake-up", LostWakeUp},
     {"busy", Busy},
     {"bad-status", BadStatus},
+    {"use-what-is-left", UseWhatIsLeft},
+    {"race-with-the-departed", RaceWithTheDeparted},
+    {"one-after-the-other", OneAfterTheOther},
 };
 
 }  // namespace

@@ -7,6 +7,8 @@
 namespace stressd::kernels {
 namespace {
 
+bool g_runtimes_stay = false;  // Set before the first Stage.
+
 void CountDeath(rt::ObjectThread& /*thread*/, rt::Instance* /*instance*/, void* context) {
   // relaxed: read after the strike's threads are joined.
   static_cast<rt::Atomic<int64_t>*>(context)->fetch_add(1, std::memory_order_relaxed);
@@ -44,12 +46,28 @@ Stage::Stage(const rt::RuntimeConfig& config) : runtime_(rt::Runtime::Create(con
   block_count_at_start_ = start.LiveBlockCount();
 }
 
+void Stage::LeaveRuntimesStanding() { g_runtimes_stay = true; }
+
 Stage::~Stage() {
+  if (g_runtimes_stay) {
+    (void)runtime_.release();
+    return;
+  }
   rt::ClearThreadState(*director_, *director_);
   rt::DeleteThreadState(*director_, *director_);
 }
 
 rt::ThreadState& Stage::NewActor() {
+  rt::ThreadState& actor = NewColdActor();
+  As(actor, [&] {
+    void* const block = rt::AllocateBlock(actor, rt::HeapKind::kObject, rt::kNumberBytes);
+    Judge(block != nullptr, "no memory to warm an actor");
+    rt::HeapFree(block);
+  });
+  return actor;
+}
+
+rt::ThreadState& Stage::NewColdActor() {
   rt::ThreadState* const thread = rt::NewThreadState(interpreter());
   Judge(thread != nullptr, "no memory for an actor");
   actors_.push_back(std::make_unique<Actor>());

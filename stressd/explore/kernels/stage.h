@@ -38,9 +38,15 @@ void Perform(rt::ThreadState& actor, const std::function<void()>& action);
 class Stage {
  public:
   explicit Stage(const rt::RuntimeConfig& config = {});
+  // Destroys the runtime, unless LeaveRuntimesStanding() was called.
   ~Stage();
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;
+
+  // From here on no Stage destroys its runtime: for a process that ends with its kernel.
+  // The end of a runtime costs as much as the rest of a schedule, has one thread, and is
+  // no business of kernels that do not bring it about themselves.
+  static void LeaveRuntimesStanding();
 
   rt::Runtime& runtime() { return *runtime_; }
   rt::Interpreter& interpreter() { return *runtime_->main_interpreter(); }
@@ -48,8 +54,11 @@ class Stage {
   // The main thread's own thread state: attached, but for the time of Strike() and As().
   rt::ThreadState& director() { return *director_; }
 
-  // A detached thread state for the strike. Deleted by Finish(), unless Leave() does.
+  // A detached thread state for the strike. Deleted by Finish(), unless Leave() does. It has
+  // heaps and a counter slot already, so that the strike is about nothing else; a new one's
+  // first attach and first allocation are still to come.
   rt::ThreadState& NewActor();
+  rt::ThreadState& NewColdActor();
 
   // Runs `action` on the main thread with `actor` attached, instead of the director.
   void As(rt::ThreadState& actor, const std::function<void()>& action);
