@@ -5,6 +5,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/futex.h"
+#include "runtime/base/slow_path_point.h"
 #include "runtime/base/thread_id.h"
 #include "runtime/object/merge_queue.h"
 #include "runtime/qsbr/qsbr.h"
@@ -42,7 +43,7 @@ bool WaitForResume(ThreadStateImpl& thread) {
     // The stop flag may already be up again: attached all the same.
     if ((word & ~kStopRequestedFlag) == kAttachedWord) return true;
     RT_DCHECK(word == kSuspendedWaitingWord, "T2", "state %u while waiting", word);
-    if (turn < kResumeSpinTurns) {
+    if (turn < kResumeSpinTurns && !TakesSlowPath("state.sleep")) {
       SpinBriefly(turn);
     } else {
       FutexWait(thread.state, kSuspendedWaitingWord, kNoTimeout);

@@ -2,6 +2,7 @@
 
 #include "runtime/base/check.h"
 #include "runtime/base/futex.h"
+#include "runtime/base/slow_path_point.h"
 #include "runtime/state/attach.h"
 
 namespace rt {
@@ -46,7 +47,7 @@ void WaitForReturn(ThreadStateImpl& thread) {
     // relaxed, all: (T4) acquires when it attaches.
     uint32_t word = thread.state.load(std::memory_order_relaxed);
     if ((word & kBorrowedFlag) == 0) return;
-    if (turn < kReturnSpinTurns) {
+    if (turn < kReturnSpinTurns && !TakesSlowPath("state.sleep")) {
       SpinBriefly(turn);
       continue;
     }

@@ -6,6 +6,7 @@
 #include "runtime/base/check.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/futex.h"
+#include "runtime/base/slow_path_point.h"
 #include "runtime/state/attach.h"
 #include "runtime/state/invariants.h"
 #include "runtime/state/stop_the_world.h"
@@ -63,7 +64,7 @@ void WaitForCountdown(StopRequest& request) {
     //      everything that the stopped threads did.
     const uint32_t left = request.countdown.load(std::memory_order_acquire);
     if (left == 0) return;
-    if (turn < kCountdownSpinTurns) {
+    if (turn < kCountdownSpinTurns && !TakesSlowPath("state.sleep")) {
       SpinBriefly(turn);
     } else {
       FutexWait(request.countdown, left, kNoTimeout);
