@@ -179,6 +179,28 @@ TEST_F(RaceDetectorTest, UnorderedWriteAndReadRaceAndMarkTheirSites) {
   EXPECT_EQ(sites_[RaceDetector::SiteIndex(101, 0)], 3);
 }
 
+TEST_F(RaceDetectorTest, EverySiteOfASharedVariableIsSharedWheneverItComes) {
+  const auto touch = [&](int thread, uintptr_t pc, bool write) {
+    detector_.Check(threads_[thread], /*stack=*/0, reinterpret_cast<uintptr_t>(memory_), 4, write,
+                    /*atomic=*/true, pc);
+    return sites_[RaceDetector::SiteIndex(pc, 0)];
+  };
+  EXPECT_EQ(touch(0, 201, true), 1);
+  EXPECT_EQ(touch(0, 202, false), 1);
+  EXPECT_EQ(touch(1, 203, false), 3);
+  EXPECT_EQ(touch(0, 204, false), 3);
+  EXPECT_EQ(sites_[RaceDetector::SiteIndex(201, 0)], 3);
+  EXPECT_EQ(sites_[RaceDetector::SiteIndex(202, 0)], 3);
+}
+
+TEST_F(RaceDetectorTest, WhatNobodyWritesIsNotShared) {
+  for (int thread = 0; thread < 2; ++thread) {
+    detector_.Check(threads_[thread], /*stack=*/0, reinterpret_cast<uintptr_t>(memory_), 4,
+                    /*write=*/false, /*atomic=*/false, /*pc=*/301);
+  }
+  EXPECT_EQ(sites_[RaceDetector::SiteIndex(301, 0)], 1);
+}
+
 TEST_F(RaceDetectorTest, OtherBytesOfTheSameWordDoNotRace) {
   EXPECT_FALSE(Races(0, memory_, 4, true));
   EXPECT_FALSE(Races(1, memory_ + 4, 4, true));

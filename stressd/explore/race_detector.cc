@@ -12,6 +12,9 @@ void RaceDetector::Begin(Shadow* shadow, uint8_t* sites, uintptr_t image_base, b
   learn_ = learn;
   report_races_ = report_races;
   signature_ = 0;
+  learned_.Clear();
+  notes_.Clear();
+  if (learn) notes_.Push(SiteNote{});  // Number 0 is the end of a list.
 }
 
 uint32_t RaceDetector::SiteIndex(uintptr_t pc, uintptr_t image_base) {
@@ -29,10 +32,6 @@ void RaceDetector::CheckGranule(const Thread& thread, Cell& cell, const Access& 
         earlier.thread == thread.id || earlier.clock <= thread.clock.Get(earlier.thread);
     const bool overlap = (earlier.bytes & access.bytes) != 0;
     if (overlap && earlier.thread != thread.id && (earlier.write || access.write)) {
-      if (learn_) {
-        MarkShared(earlier.pc);
-        MarkShared(access.pc);
-      }
       if (!ordered && !(earlier.atomic && access.atomic) && fault.kind == AccessFault::kNone) {
         fault.kind = AccessFault::kRace;
         fault.earlier = earlier;
@@ -60,11 +59,34 @@ void RaceDetector::CheckGranule(const Thread& thread, Cell& cell, const Access& 
   cell.accesses = reusable;
 }
 
+void RaceDetector::Learn(const Thread& thread, const Cell& cell, bool write, uint32_t site) {
+  const uint32_t number = shadow_->NumberOf(cell);
+  if (number >= learned_.size()) learned_.Resize(number + 1);
+  LearnedCell& learned = learned_[number];
+  if (learned.thread == 0) learned.thread = static_cast<uint16_t>(thread.id + 1);
+  learned.several |= learned.thread != thread.id + 1;
+  learned.written |= write;
+  if (learned.several && learned.written) {
+    sites_[site] |= 3;
+    for (uint32_t note = learned.first_note; note != 0; note = notes_[note].next) {
+      sites_[notes_[note].site] |= 3;
+    }
+    learned.first_note = 0;
+    return;
+  }
+  for (uint32_t note = learned.first_note; note != 0; note = notes_[note].next) {
+    if (notes_[note].site == site) return;
+  }
+  notes_.Push(SiteNote{site, learned.first_note});
+  learned.first_note = notes_.size() - 1;
+}
+
 AccessFault RaceDetector::Check(const Thread& thread, uint32_t stack, uintptr_t address,
                                 uint32_t size_bytes, bool write, bool atomic, uintptr_t pc) {
   AccessFault fault;
   if (shadow_->freed().Holds(address, address + size_bytes)) fault.kind = AccessFault::kFreed;
-  if (learn_) sites_[SiteIndex(pc, image_base_)] |= 1;
+  const uint32_t site = learn_ ? SiteIndex(pc, image_base_) : 0;
+  if (learn_) sites_[site] |= 1;
   Access access{};
   access.thread = thread.id;
   access.write = write ? 1 : 0;
@@ -79,6 +101,7 @@ AccessFault RaceDetector::Check(const Thread& thread, uint32_t stack, uintptr_t 
     const uint32_t last = end - (at - first) < 8 ? static_cast<uint32_t>(end - (at - first)) : 8;
     access.bytes = static_cast<uint8_t>((0xff << first) & (0xff >> (8 - last)));
     CheckGranule(thread, cell, access, fault);
+    if (learn_) Learn(thread, cell, write, site);
     const uint64_t event = Mix(cell.history ^ (pc - image_base_), thread.id);
     signature_ += event;
     if (write) cell.history = event;

@@ -38,8 +38,9 @@ struct AccessFault {
 
 class RaceDetector {
  public:
-  // `sites` is Exchange::sites. When `learn` is set, accesses mark their sites
-  // as seen, and as shared once another thread has a conflicting access.
+  // `sites` is Exchange::sites. When `learn` is set, accesses mark their sites as
+  // seen; and as shared those that touch a granule which two threads touch and one
+  // of them writes, whenever in the schedule they do.
   void Begin(Shadow* shadow, uint8_t* sites, uintptr_t image_base, bool learn, bool report_races);
 
   // Judges an access, made in `stack`, and remembers it.
@@ -72,7 +73,19 @@ class RaceDetector {
 
  private:
   void CheckGranule(const Thread& thread, Cell& cell, const Access& access, AccessFault& fault);
-  void MarkShared(uintptr_t pc) { sites_[SiteIndex(pc, image_base_)] |= 3; }
+  void Learn(const Thread& thread, const Cell& cell, bool write, uint32_t site);
+
+  // What learning knows of a cell.
+  struct LearnedCell {
+    uint32_t first_note;  // Sites that touched it before it was found to be shared.
+    uint16_t thread;      // Number + 1 of the first one; 0: none yet.
+    bool several;
+    bool written;
+  };
+  struct SiteNote {
+    uint32_t site;
+    uint32_t next;  // 0 at the end.
+  };
 
   Shadow* shadow_ = nullptr;
   uint8_t* sites_ = nullptr;
@@ -80,6 +93,8 @@ class RaceDetector {
   bool learn_ = false;
   bool report_races_ = false;
   uint64_t signature_ = 0;
+  Array<LearnedCell> learned_;  // By number of the cell; empty unless learning.
+  Array<SiteNote> notes_;
 };
 
 }  // namespace explore

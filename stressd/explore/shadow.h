@@ -50,6 +50,8 @@ class Shadow {
 
   Cell* Find(uintptr_t address);
   Cell* FindOrAdd(uintptr_t address);
+  // Cells are numbered from 0 in the order of their first use.
+  uint32_t NumberOf(const Cell& cell) { return static_cast<uint32_t>(&cell - cells_.data()); }
   // The object at exactly `address`, made on first use.
   SyncObject* Sync(uintptr_t address);
   SyncObject* FindSync(uintptr_t address);
