@@ -2,6 +2,8 @@
 //
 //   decref-merge    the owner's last drop and a foreign one: one of them destroys
 //   queued-merge    a foreign drop that only the owner's count covers goes to its queue
+//   merged-reuse    who sees a merged count drops it to 0 and makes the next object there
+//   queued-immortal the owner makes an object immortal that another thread drops
 //   owner-exit      the same, and the owner's life ends
 //   blocked-owner   the owner is away: who drops merges for it, while it comes back
 //   count-id-reuse  a type dies, and its id goes to the next one, while another thread
@@ -35,15 +37,34 @@ void FinishWithOneDeath(Stage& stage, rt::TypeObject* type) {
 
 void DecrefMerge() {
   Stage stage;
-  rt::TypeObject* const type = stage.NewMortalType();
+  // Plain: each holder writes its own before it drops, who destroys reads both.
+  struct Legacy {
+    int64_t of_owner = 0;
+    int64_t of_other = 0;
+    int64_t sum = 0;
+  } legacy;
+  rt::TypeSpec spec;
+  spec.name = "legacy";
+  spec.finalizer = [](rt::ObjectThread& /*thread*/, rt::Instance* /*instance*/, void* context) {
+    auto* const left = static_cast<Legacy*>(context);
+    left->sum += left->of_owner + left->of_other;
+  };
+  spec.finalizer_context = &legacy;
+  rt::TypeObject* const type = rt::TypeNew(stage.director(), spec);
+  Judge(type != nullptr, "no memory for a type");
   rt::ThreadState& owner = stage.NewActor();
   rt::ThreadState& other = stage.NewActor();
   rt::Object* const object = NewShared(stage, type, owner, {&other});
-  const auto drop = [&](rt::ThreadState& actor) {
-    Perform(actor, [&] { rt::Decref(actor, object); });
+  const auto drop = [&](rt::ThreadState& actor, int64_t& mine) {
+    Perform(actor, [&] {
+      mine = 1;
+      rt::Decref(actor, object);
+    });
   };
-  stage.Strike({[&] { drop(owner); }, [&] { drop(other); }});
-  FinishWithOneDeath(stage, type);
+  stage.Strike({[&] { drop(owner, legacy.of_owner); }, [&] { drop(other, legacy.of_other); }});
+  rt::Decref(stage.director(), rt::AsObject(type));
+  stage.Finish();
+  Judge(legacy.sum == 2, "the object did not die exactly once, with all that was left");
 }
 
 void QueuedMerge() {
@@ -63,6 +84,59 @@ void QueuedMerge() {
                 },
                 [&] { Perform(other, [&] { rt::Decref(other, object); }); }});
   FinishWithOneDeath(stage, type);
+}
+
+void MergedReuse() {
+  Stage stage;
+  rt::ThreadState& owner = stage.NewActor();
+  rt::ThreadState& other = stage.NewActor();
+  rt::Object* number = nullptr;
+  stage.As(owner, [&] {
+    number = rt::AsObject(rt::NumberNew(owner, 1));
+    // All of them for `other` to drop: the first one queues.
+    for (int more = 0; more < 2; ++more) rt::Incref(owner, number);
+  });
+  rt::Object* next = nullptr;
+  stage.Strike({[&] {
+                  Judge(rt::Attach(owner), "attach");
+                  Judge(rt::SafePoint(owner), "safe point");
+                  rt::Detach(owner);
+                },
+                [&] {
+                  Perform(other, [&] {
+                    for (int drop = 0; drop < 3; ++drop) rt::Decref(other, number);
+                    // The same block, if the number died here.
+                    next = rt::AsObject(rt::NumberNew(other, 2));
+                    rt::Incref(other, next);
+                  });
+                }});
+  stage.As(other, [&] {
+    Judge(rt::TrueCount(next) == 2, "a new number has a count that nobody gave it");
+    for (int drop = 0; drop < 2; ++drop) rt::Decref(other, next);
+  });
+  stage.Finish();
+}
+
+void QueuedImmortal() {
+  Stage stage;
+  rt::ThreadState& owner = stage.NewActor();
+  rt::ThreadState& other = stage.NewActor();
+  rt::Object* number = nullptr;
+  stage.As(owner, [&] {
+    number = rt::AsObject(rt::NumberNew(owner, 1));
+    rt::Incref(owner, number);  // For `other` to drop: it queues.
+  });
+  bool immortal = false;
+  stage.Strike({[&] {
+                  Judge(rt::Attach(owner), "attach");
+                  immortal = rt::MakeImmortal(owner, number);
+                  Judge(rt::SafePoint(owner), "safe point");
+                  rt::Detach(owner);
+                },
+                [&] { Perform(other, [&] { rt::Decref(other, number); }); }});
+  // Of an immortal object nothing is counted, of the other one this is the last.
+  stage.As(owner, [&] { rt::Decref(owner, number); });
+  stage.Finish(immortal ? 1 : 0);
 }
 
 void OwnerExit() {

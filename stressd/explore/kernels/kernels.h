@@ -8,6 +8,8 @@ namespace stressd::kernels {
 // counts.cc: biased reference counting.
 void DecrefMerge();
 void QueuedMerge();
+void MergedReuse();
+void QueuedImmortal();
 void OwnerExit();
 void BlockedOwner();
 void CountIdReuse();
@@ -16,13 +18,33 @@ void CountIdReuse();
 void AttachPoll();
 void FreelistProbe();
 void ListResize();
+void SealAgain();
 void FreesLeftBehind();
+
+// memory.cc: heaps, weak references, collections.
+void HeapAdopt();
+void ForeignFree();
+void PageHold();
+void WeakGet();
+void CreateCollect();
+void CollectTwice();
+void QueueCollect();
 
 // threads.cc: locks, stops, lives of thread states.
 void LockHandOver();
 void StopAttach();
-void HeapAdopt();
-void CreateCollect();
+void StopQueue();
+void StopReader();
+void ExitStop();
+void ExitWalk();
+void ClearStopper();
+
+// ends.cc: the end of an interpreter, and calls from outside.
+void FinalizeCreate();
+void DestroyStopper();
+void DestroyLease();
+void DestroyPost();
+void PostRun();
 
 // exchanges.cc: between interpreters.
 void QueueDestroy();

@@ -35,6 +35,11 @@ void RunTogether(std::initializer_list<std::function<void()>> parts);
 // Attaches `actor` on the calling OS thread for `action`: a part of a strike.
 void Perform(rt::ThreadState& actor, const std::function<void()>& action);
 
+// From here on the slow path points of these names (runtime/base/slow_path_point.h) take
+// their rarer way, and those at which a thread could spin or sleep: it sleeps. Turns of a
+// spin loop tell the engine nothing, and what follows them would be out of its reach.
+void TakeSlowPaths(std::initializer_list<const char*> names = {});
+
 class Stage {
  public:
   explicit Stage(const rt::RuntimeConfig& config = {});
@@ -75,9 +80,11 @@ class Stage {
   int64_t deaths() const;
 
   // Deletes the actors, brings the interpreter to rest and judges: no reference, no
-  // block and no entry of any queue but what `kept` references of the director hold;
+  // block and no entry of any queue but `immortal_block_count` blocks that stay for ever;
   // every invariant. Last call but the destructor.
-  void Finish(int64_t kept_reference_count = 0);
+  void Finish(int64_t immortal_block_count = 0);
+  // The invariants alone, in a stop of the director's.
+  void CheckInvariants();
 
  private:
   struct Actor {

@@ -1,13 +1,17 @@
 // Kernels of locks, stops and the lives of thread states.
 //
-//   lock-hand-over  three threads and one mutex, which sleep and wake one another
+//   lock-hand-over  four threads and one mutex, which sleep and wake one another
 //   stop-attach     inside a stop nobody else is attached
-//   heap-adopt      a thread leaves its heaps, the next one takes them, a third one frees
-//   create-collect  a thread state is made and dies while another one collects
+//   stop-queue      three threads stop the world, each in its turn
+//   stop-reader     who comes out of a stop is a reader as before
+//   exit-stop       a thread state ends while another thread stops the world
+//   exit-walk       a thread state ends while another thread walks the list of them
+//   clear-stopper   a thread state is cleared that waits for its turn to stop
 
 #include <cstdint>
 
 #include "runtime/base/futex.h"
+#include "runtime/qsbr/qsbr.h"
 #include "runtime/sync/mutex.h"
 #include "stressd/explore/kernels/kernels.h"
 #include "stressd/explore/kernels/stage.h"
@@ -15,6 +19,7 @@
 namespace stressd::kernels {
 
 void LockHandOver() {
+  TakeSlowPaths();
   rt::Mutex mutex;
   int64_t count = 0;  // Plain: without mutual exclusion a race, and a lost step.
   const auto step = [&](int64_t held_ns) {
@@ -27,12 +32,12 @@ void LockHandOver() {
     ++count;
     mutex.Unlock();
   };
-  RunTogether({[&] { step(2 * rt::Mutex::kFairnessNs); }, [&] { step(0); },
+  RunTogether({[&] { step(2 * rt::Mutex::kFairnessNs); }, [&] { step(0); }, [&] { step(0); },
                [&] {
                  step(0);
                  step(0);
                }});
-  Judge(count == 8, "two threads were in the mutex at once");
+  Judge(count == 10, "two threads were in the mutex at once");
   Judge(!mutex.IsLocked(), "the mutex stays locked");
 }
 
@@ -64,53 +69,122 @@ void StopAttach() {
   stage.Finish();
 }
 
-void HeapAdopt() {
+void StopQueue() {
+  Stage stage;
+  rt::ThreadState* const stoppers[] = {&stage.NewActor(), &stage.NewActor(), &stage.NewActor()};
+  int64_t shared = 0;  // Plain: only ever touched by who has stopped the others.
+  const auto stop = [&](rt::ThreadState& stopper) {
+    Perform(stopper, [&] {
+      Judge(rt::StopTheWorld(stopper, rt::StopScope::kInterpreter), "stop");
+      ++shared;
+      rt::StartTheWorld(stopper);
+    });
+  };
+  stage.Strike(
+      {[&] { stop(*stoppers[0]); }, [&] { stop(*stoppers[1]); }, [&] { stop(*stoppers[2]); }});
+  Judge(shared == 3, "two threads had stopped the world at once");
+  stage.Finish();
+}
+
+void StopReader() {
+  Stage stage;
+  TakeSlowPaths({"object.list_growth", "alloc.delayed_chunk_full"});
+  rt::ThreadState& reader = stage.NewActor();
+  rt::ThreadState& writer = stage.NewActor();
+  rt::List* const list = rt::ListNew(stage.director(), 1);
+  const auto append = [&](rt::ThreadState& thread) {
+    rt::Object* const number = rt::AsObject(rt::NumberNew(thread, 1));
+    Judge(rt::ListAppend(thread, list, number), "no memory to grow");
+    rt::Decref(thread, number);
+  };
+  append(stage.director());
+  stage.Strike({[&] {
+                  Judge(rt::Attach(reader), "attach");
+                  // A stop may keep it here; then it is attached on its behalf.
+                  Judge(rt::SafePoint(reader), "safe point");
+                  rt::Object* const item = rt::ListGet(reader, list, 0);
+                  Judge(item != nullptr && rt::NumberValue(item) == 1, "the item is gone");
+                  rt::Decref(reader, item);
+                  rt::Detach(reader);
+                },
+                [&] {
+                  Perform(writer, [&] {
+                    Judge(rt::StopTheWorld(writer, rt::StopScope::kInterpreter), "stop");
+                    rt::StartTheWorld(writer);
+                    append(writer);
+                    Judge(rt::SafePoint(writer), "safe point");
+                    (void)writer.delayed_free.Process();
+                  });
+                }});
+  rt::Decref(stage.director(), rt::AsObject(list));
+  stage.Finish();
+}
+
+void ExitStop() {
   Stage stage;
   rt::ThreadState& leaver = stage.NewActor();
-  rt::ThreadState& other = stage.NewActor();
-  rt::ThreadState& heir = stage.NewActor();
-  rt::Object* object = nullptr;
-  stage.As(leaver, [&] { object = rt::AsObject(rt::ListNew(leaver)); });
-  Judge(object != nullptr, "no memory for a list");
-  stage.As(leaver, [&] { rt::Incref(leaver, object); });
+  rt::ThreadState& stopper = stage.NewActor();
+  rt::QsbrShared& qsbr = stage.interpreter().space().qsbr;
   stage.Strike({[&] {
                   Judge(rt::Attach(leaver), "attach");
-                  rt::Decref(leaver, object);
                   stage.Leave(leaver);
                 },
                 [&] {
-                  Judge(rt::Attach(other), "attach");
-                  rt::Decref(other, object);  // A block of the leaver's heap dies here.
-                  rt::Detach(other);
-                },
-                [&] {
-                  Judge(rt::Attach(heir), "attach");
-                  rt::Object* const mine = rt::AsObject(rt::ListNew(heir));  // Adopts.
-                  Judge(mine != nullptr, "no memory for the heir");
-                  rt::Decref(heir, mine);
-                  rt::Detach(heir);
+                  Perform(stopper, [&] {
+                    Judge(rt::StopTheWorld(stopper, rt::StopScope::kInterpreter), "stop");
+                    const rt::QsbrSequence goal = qsbr.Advance();
+                    qsbr.QuiescentState(*stopper.qsbr_slot);
+                    Judge(qsbr.Poll(*stopper.qsbr_slot, goal), "somebody reads in a stopped world");
+                    stage.interpreter().CheckInvariantsWorldStopped(stopper);
+                    rt::StartTheWorld(stopper);
+                  });
                 }});
   stage.Finish();
 }
 
-void CreateCollect() {
+void ExitWalk() {
   Stage stage;
-  rt::ThreadState& collector = stage.NewActor();
+  rt::ThreadState& leaver = stage.NewActor();
+  rt::Object* const number = rt::AsObject(rt::NumberNew(stage.director(), 1));
+  stage.As(leaver, [&] { rt::Incref(leaver, number); });
+  const int64_t total = stage.interpreter().ReadReferenceTotal();
   stage.Strike({[&] {
-                  Judge(rt::Attach(collector), "attach");
-                  const rt::CollectStatus status = rt::Collect(collector).status;
-                  Judge(status == rt::CollectStatus::kDone, "no collection");
-                  rt::Detach(collector);
+                  Judge(rt::Attach(leaver), "attach");
+                  stage.Leave(leaver);  // Its counts go to the interpreter.
                 },
                 [&] {
-                  rt::ScopedThreadState life(stage.interpreter());
-                  Judge(static_cast<bool>(life), "no thread state");
-                  rt::List* const list = rt::ListNew(*life);
-                  Judge(list != nullptr && rt::ListAppend(*life, list, rt::AsObject(list)),
-                        "no memory for a cycle");
-                  rt::Decref(*life, rt::AsObject(list));  // Garbage from here on.
+                  Judge(stage.interpreter().ReadReferenceTotal() == total,
+                        "a walk saw counts twice or not at all");
+                  rt::ThreadReading readings[2];
+                  const size_t count = stage.interpreter().ReadThreads(readings);
+                  Judge(count == 1 || count == 2, "a walk saw a thread state that was never there");
                 }});
-  Judge(rt::Collect(stage.director()).status == rt::CollectStatus::kDone, "no collection");
+  for (int drop = 0; drop < 2; ++drop) rt::Decref(stage.director(), number);
+  stage.Finish();
+}
+
+void ClearStopper() {
+  Stage stage;
+  rt::ThreadState& victim = stage.NewActor();
+  rt::ThreadState& killer = stage.NewActor();
+  stage.Strike({[&] {
+                  if (!rt::Attach(victim)) return;
+                  // Refused, if it is cleared while it waits for its turn.
+                  if (!rt::StopTheWorld(victim, rt::StopScope::kInterpreter)) return;
+                  rt::StartTheWorld(victim);
+                  if (rt::SafePoint(victim)) rt::Detach(victim);
+                },
+                [&] {
+                  Perform(killer, [&] {
+                    Judge(rt::StopTheWorld(killer, rt::StopScope::kInterpreter), "stop");
+                    // Nobody is attached now; it may wait, or not have come yet.
+                    rt::ClearThreadState(killer, victim);
+                    rt::StartTheWorld(killer);
+                    // The turn must come back from whoever got it.
+                    Judge(rt::StopTheWorld(killer, rt::StopScope::kInterpreter), "second stop");
+                    rt::StartTheWorld(killer);
+                  });
+                }});
   stage.Finish();
 }
 
