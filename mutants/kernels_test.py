@@ -4,7 +4,8 @@
     kernels_test.py STRESS_EXPLORE CLEAN_KERNELS MUTANT_FOLDER PATCH...
 
 Each PATCH names its kernel. Clean kernels are tried in CLEAN_SCHEDULES schedules
-each. What is found depends on the seed alone, not on the machine.
+each. What is found depends on the seed alone, not on the machine. All interleaving
+bugs, with what they cost, are the business of kernels_card.py.
 """
 
 import os
@@ -19,11 +20,11 @@ CLEAN_SCHEDULES = 40
 NOTHING, FOUND = 0, 1
 
 
-def explore(stress_explore, program, kernel, schedules):
+def explore(stress_explore, program, kernel, schedules, model="sc"):
     """Explores one kernel. Returns the exit status and what was said."""
     done = subprocess.run(
-        [stress_explore, "--first", f"--schedules={schedules}", "--seed=1", "--timeout=60", "--",
-         program, kernel], capture_output=True, text=True, check=False)
+        [stress_explore, "--first", f"--schedules={schedules}", "--seed=1", "--timeout=60",
+         f"--model={model}", "--", program, kernel], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -35,7 +36,8 @@ def main():
     for patch in patches:
         header = plant.header_of(patch)
         program = os.path.join(folder, header["id"] + "_explore")
-        status, said = explore(stress_explore, program, header["kernel"], SCHEDULES)
+        status, said = explore(stress_explore, program, header["kernel"], SCHEDULES,
+                               header.get("model", "sc"))
         print(f"{header['id']:34} {header['kernel']:18} {said.splitlines()[0] if said else ''}")
         if status != FOUND:
             failures.append(f"{header['id']}: {header['kernel']} ended with {status}:\n{said}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every patch has its header, applies to the core as it is, and compiles.
+"""Every patch has its header and a kernel that exists, applies to the core, and compiles.
 
     patches_test.py PATCH...     in a folder that holds the sources of the host
 
@@ -10,6 +10,7 @@ each patch of it is tried alone, and the failure names it.
 
 import glob
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,9 @@ import plant
 
 # Each costs a compilation to tell.
 FAILURE_LIMIT = 5
+# Where the kernels have their names.
+KERNELS = "stressd/explore/kernels/main.cc"
+KERNEL = re.compile(r'^    \{"([a-z-]+)",', re.MULTILINE)
 FLAGS = ["-fsyntax-only", "-w", "-I../mimalloc", "-I../mimalloc/include"]
 
 
@@ -76,11 +80,14 @@ def compile_errors(patches, folder):
 def main():
     patches = sys.argv[1:]
     known = sources()
+    kernels = set(KERNEL.findall(plant.read(KERNELS)))
     failures = []
     good = []
     for patch in patches:
         try:
-            plant.header_of(patch)
+            kernel = plant.header_of(patch).get("kernel")
+            if kernel is not None and kernel not in kernels:
+                raise plant.PatchError(f"{patch}: there is no kernel '{kernel}'")
             with tempfile.TemporaryDirectory() as alone:
                 plant.apply(patch, known, alone)
             good.append(patch)

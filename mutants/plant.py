@@ -24,8 +24,12 @@ import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
 TOUCHED = re.compile(r"^\+\+\+ b/(\S+)", re.MULTILINE)
-HEADER_FIELDS = ("id", "title", "reference", "mechanism", "system", "scenario", "flavor", "expect")
-OPTIONAL_FIELDS = ("params", "plan", "why", "kernel")
+HEADER_FIELDS = ("id", "title", "reference", "mechanism", "system", "kind", "scenario", "flavor",
+                 "expect")
+OPTIONAL_FIELDS = ("params", "plan", "why", "kernel", "model", "unexplored")
+# Interleaving: no program shows it of whose threads only one at a time is attached.
+KINDS = ("interleaving", "sequential")
+MODELS = ("sc", "tso", "pso")  # Of the controlled engine.
 SYSTEMS = (
     "per-thread counts", "freelists", "reference totals", "delayed free", "qsbr", "collection",
     "subinterpreters", "biased reference counting", "heaps", "thread state", "substrate",
@@ -68,6 +72,13 @@ def header_of(patch):
         raise PatchError(f"{patch}: its id is '{fields['id']}'")
     if fields["system"] not in SYSTEMS:
         raise PatchError(f"{patch}: the system '{fields['system']}' is none of {SYSTEMS}")
+    if fields["kind"] not in KINDS:
+        raise PatchError(f"{patch}: the kind '{fields['kind']}' is none of {KINDS}")
+    if fields.get("model", "sc") not in MODELS:
+        raise PatchError(f"{patch}: the model '{fields['model']}' is none of {MODELS}")
+    if fields["kind"] == "interleaving" and not ("kernel" in fields or "unexplored" in fields):
+        raise PatchError(f"{patch}: an interleaving bug names its kernel, or says under "
+                         f"'unexplored' why there is none")
     return fields
 
 
