@@ -34,6 +34,12 @@ void PrintScenario(const Session& session, const v1::Scenario& scenario) {
   section("Method   ", scenario.method());
   section("Holds if ", scenario.holds_if());
   section("Exercises", scenario.exercises());
+  section("Flavors  ", absl::StrJoin(scenario.flavors(), ", "));
+  const std::map<std::string, std::string> refusing(scenario.refusing_flavors().begin(),
+                                                    scenario.refusing_flavors().end());
+  for (const auto& [flavor, why] : refusing) {
+    std::cout << "  Not in    " << flavor << ": " << why << "\n";
+  }
   const std::map<std::string, v1::Verdict> expected(scenario.expected_verdicts().begin(),
                                                     scenario.expected_verdicts().end());
   for (const auto& [flavor, verdict] : expected) {

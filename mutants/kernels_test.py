@@ -45,7 +45,7 @@ def main():
     for kernel in (line.split()[0] for line in listed.splitlines()):
         status, said = explore(stress_explore, clean, kernel, CLEAN_SCHEDULES)
         print(f"{'clean':34} {kernel:18} {said.splitlines()[0] if said else ''}")
-        if status != NOTHING:
+        if status != (FOUND if kernel.startswith("canary-") else NOTHING):
             failures.append(f"the clean core in {kernel}: ended with {status}:\n{said}")
     for failure in failures:
         print(failure)

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "stressd/host/flavor.h"
-#include "stressd/protocol/build_id.h"
 #include "stressd/protocol/protocol_version.h"
 
 namespace stressd::host {
@@ -26,7 +25,7 @@ absl::Status ControlLink::SendHello() {
   protocol::Hello* hello = message.mutable_hello();
   hello->set_protocol_version(protocol::kProtocolVersion);
   hello->set_flavor(std::string(FlavorName()));
-  hello->set_build_id(protocol::OwnBuildId());
+  hello->set_build_id(FlavorBuildId());
   hello->set_pid(::getpid());
   return Send(message);
 }

@@ -7,7 +7,6 @@
 #include "stressd/host/crash_handler.h"
 #include "stressd/host/failure_hooks.h"
 #include "stressd/host/flavor.h"
-#include "stressd/protocol/build_id.h"
 
 namespace stressd::host {
 
@@ -22,7 +21,7 @@ HostProcess::~HostProcess() {
 }
 
 bool HostProcess::Start() {
-  writer_.Format(FlavorName(), protocol::OwnBuildId());
+  writer_.Format(FlavorName(), FlavorBuildId());
   NameCounters(writer_);
   InstallFailureHooks(&writer_);
   InstallCrashHandler(&writer_);

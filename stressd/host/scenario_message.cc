@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "stressd/host/flavor.h"
 #include "stressd/host/scenario/parameters.h"
 #include "stressd/host/scenario/registry.h"
 #include "stressd/host/scenario/scenario.h"
@@ -49,7 +50,7 @@ void FillScenario(const ScenarioDeclaration& scenario, protocol::ScenarioDescrip
   out->set_canary(scenario.canary);
   out->set_fresh_only(scenario.always_fresh);
   if (scenario.canary) {
-    for (const char* flavor : {"plain", "asan", "tsan", "bench"}) {
+    for (const char* flavor : {"plain", "asan", "tsan", "bench", "explore"}) {
       const ExpectedVerdict verdict = scenario.expected.ForFlavor(flavor);
       if (verdict == ExpectedVerdict::kSilent) continue;
       (*out->mutable_caught())[flavor] = std::string(ExpectedVerdictName(verdict));
@@ -69,6 +70,7 @@ void FillScenario(const ScenarioDeclaration& scenario, protocol::ScenarioDescrip
 
 protocol::ScenarioList DescribeScenarios() {
   protocol::ScenarioList list;
+  list.set_refusal_of_others(std::string(RefusalOfOthers()));
   for (const ScenarioDeclaration* scenario : Scenarios()) {
     FillScenario(*scenario, list.add_scenarios());
   }

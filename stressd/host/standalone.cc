@@ -16,7 +16,6 @@
 #include "stressd/host/run_executor.h"
 #include "stressd/host/scenario/registry.h"
 #include "stressd/protocol/black_box_memory.h"
-#include "stressd/protocol/build_id.h"
 #include "stressd/protocol/exit_code.h"
 
 namespace stressd::host {
@@ -93,8 +92,7 @@ void PrintScenarios() {
 
 int RunStandalone(const Flags& flags) {
   if (flags.version) {
-    std::printf("stress_host %s %s\n", std::string(FlavorName()).c_str(),
-                protocol::OwnBuildId().c_str());
+    std::printf("stress_host %s %s\n", std::string(FlavorName()).c_str(), FlavorBuildId().c_str());
     return 0;
   }
   if (flags.list) {

@@ -237,6 +237,12 @@ absl::Status CompleteHostKind(const ScenarioDescription& scenario, RunSpec& spec
 
 // Checks the plan and gives it its canonical form.
 absl::Status CompletePlan(const ScenarioDescription& scenario, RunSpec& spec) {
+  if (spec.flavor == "explore") {
+    // Its schedules are chosen, not disturbed; a soak's default is that of the others.
+    if (spec.plan == "auto") spec.plan.clear();
+    if (spec.plan.empty()) return absl::OkStatus();
+    return Refusal("plan", spec.plan, "is for the flavors that run freely", "none");
+  }
   const absl::StatusOr<protocol::Plan> plan = protocol::ParsePlan(spec.plan);
   if (!plan.ok()) return plan.status();
   if (plan->Find(protocol::PlanKind::kAllocFailure) != nullptr &&
@@ -306,6 +312,21 @@ const ScenarioDescription* ScenarioCatalog::Find(absl::string_view name) const {
   return it == scenarios_.end() ? nullptr : &*it;
 }
 
+std::map<std::string, std::string> ScenarioCatalog::Refusals(
+    const ScenarioDescription& scenario) const {
+  std::map<std::string, std::string> refusals;
+  if (scenario.flavors.empty()) return refusals;
+  for (const FlavorDescription& flavor : flavors_) {
+    if (std::find(scenario.flavors.begin(), scenario.flavors.end(), flavor.name) !=
+        scenario.flavors.end()) {
+      continue;
+    }
+    refusals[flavor.name] =
+        flavor.refusal_of_others.empty() ? "it is made for others" : flavor.refusal_of_others;
+  }
+  return refusals;
+}
+
 absl::StatusOr<RunSpec> ScenarioCatalog::Complete(RunSpec spec, const Limits& limits) const {
   const ScenarioDescription* scenario = Find(spec.scenario);
   if (scenario == nullptr) {
@@ -316,6 +337,12 @@ absl::StatusOr<RunSpec> ScenarioCatalog::Complete(RunSpec spec, const Limits& li
                                         [&](const auto& each) { return each.name == spec.flavor; });
   if (!flavor_known) {
     return Refusal("flavor", spec.flavor, "is unknown", NamesOf(flavors_));
+  }
+  const std::map<std::string, std::string> refusals = Refusals(*scenario);
+  if (const auto refusal = refusals.find(spec.flavor); refusal != refusals.end()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("flavor: ", Quoted(spec.flavor), " does not host ", scenario->name, ": ",
+                     refusal->second, "; allowed: ", absl::StrJoin(scenario->flavors, ", ")));
   }
   absl::Status status = CompleteHostKind(*scenario, spec);
   if (status.ok()) status = CompleteParameters(*scenario, spec);

@@ -60,6 +60,8 @@ struct ScenarioDescription {
   // For a canary, the verdict each flavor meant to see it must give.
   std::map<std::string, Verdict> expected_verdicts;
   std::vector<ParameterDescription> parameters;
+  // The flavors that host it; empty: every one.
+  std::vector<std::string> flavors;
   // Values by parameter, by the preset's name.
   std::map<std::string, std::map<std::string, std::string>> presets;
 };
@@ -68,6 +70,8 @@ struct FlavorDescription {
   std::string name;
   std::string build_id;
   std::string host_path;
+  // Why it does not host what others do; empty: no reason of its own.
+  std::string refusal_of_others = "";
 };
 
 class ScenarioCatalog {
@@ -85,9 +89,13 @@ class ScenarioCatalog {
 
   // Checks `spec` and fills what it leaves open except the seed: host kind,
   // default parameters (in their normal form), limits. Unknown scenario:
-  // NotFoundError. Anything else wrong: InvalidArgumentError. All messages
-  // read `field: "value" is ...; allowed: ...`.
+  // NotFoundError. A flavor that does not host it: FailedPreconditionError. Anything
+  // else wrong: InvalidArgumentError. All messages read
+  // `field: "value" is ...; allowed: ...`.
   absl::StatusOr<RunSpec> Complete(RunSpec spec, const Limits& limits) const;
+
+  // The flavors of this daemon that do not host `scenario`, each with its reason.
+  std::map<std::string, std::string> Refusals(const ScenarioDescription& scenario) const;
 
  private:
   std::vector<ScenarioDescription> scenarios_;

@@ -229,7 +229,8 @@ absl::StatusOr<runs::RunSpec> FromRunSpec(const v1::RunSpec& spec) {
   return out;
 }
 
-v1::Scenario ToScenario(const runs::ScenarioDescription& scenario) {
+v1::Scenario ToScenario(const runs::ScenarioCatalog& catalog,
+                        const runs::ScenarioDescription& scenario) {
   v1::Scenario out;
   out.set_name(absl::StrCat("scenarios/", scenario.name));
   out.set_scenario_id(scenario.name);
@@ -240,6 +241,11 @@ v1::Scenario ToScenario(const runs::ScenarioDescription& scenario) {
   out.set_exercises(absl::StrJoin(scenario.mechanisms, ", "));
   out.set_is_fresh_only(scenario.fresh_only);
   out.set_is_canary(scenario.is_canary);
+  const std::map<std::string, std::string> refusals = catalog.Refusals(scenario);
+  for (const runs::FlavorDescription& flavor : catalog.flavors()) {
+    if (!refusals.contains(flavor.name)) out.add_flavors(flavor.name);
+  }
+  out.mutable_refusing_flavors()->insert(refusals.begin(), refusals.end());
   for (const auto& [flavor, verdict] : scenario.expected_verdicts) {
     (*out.mutable_expected_verdicts())[flavor] = static_cast<v1::Verdict>(verdict);
   }

@@ -57,7 +57,8 @@ v1::RunEvent ToEvent(const runs::RunEventRecord& event);
 v1::Violation ToViolation(const runs::Violation& violation);
 absl::StatusOr<runs::RunSpec> FromRunSpec(const v1::RunSpec& spec);
 
-v1::Scenario ToScenario(const runs::ScenarioDescription& scenario);
+v1::Scenario ToScenario(const runs::ScenarioCatalog& catalog,
+                        const runs::ScenarioDescription& scenario);
 
 v1::HostCounters ToHostCounters(const runs::HostSample& sample);
 v1::HostSummary ToHostSummary(const runs::HostSample& sample);

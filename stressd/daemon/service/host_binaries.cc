@@ -13,7 +13,7 @@ namespace stressd::service {
 namespace {
 
 // In the order in which they are shown.
-constexpr std::array kFlavors = {"plain", "asan", "tsan", "bench"};
+constexpr std::array kFlavors = {"plain", "asan", "tsan", "bench", "explore"};
 
 }  // namespace
 

@@ -37,7 +37,7 @@ grpc::Status ScenarioService::List(const v1::ListScenariosRequest& request,
   const size_t begin = key->empty() ? 0 : static_cast<size_t>(key->front());
   size_t next = begin;
   for (; next < all.size() && next - begin < static_cast<size_t>(*size); ++next) {
-    *response.add_scenarios() = ToScenario(all[next]);
+    *response.add_scenarios() = ToScenario(*catalog_, all[next]);
   }
   if (next < all.size()) {
     response.set_next_page_token(EncodePageToken("scenarios", {static_cast<int64_t>(next)}));
@@ -57,7 +57,7 @@ grpc::Status ScenarioService::Get(const v1::GetScenarioRequest& request,
     return ToGrpcStatus(absl::NotFoundError(absl::StrCat(
         FieldError("name", request.name(), "is not known", "a name of ListScenarios").message())));
   }
-  response = ToScenario(*scenario);
+  response = ToScenario(*catalog_, *scenario);
   return grpc::Status::OK;
 }
 

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "stressd/daemon/supervisor/catalog_maker.h"
 #include "stressd/daemon/supervisor/fork_server.h"
 #include "stressd/daemon/supervisor/live_hosts.h"
 #include "stressd/daemon/supervisor/process_spawner.h"
@@ -133,20 +134,17 @@ absl::Status Supervisor::Impl::UnknownFlavor(absl::string_view name) const {
 }
 
 absl::StatusOr<runs::ScenarioCatalog> Supervisor::Impl::Start() {
-  std::vector<runs::FlavorDescription> descriptions;
+  if (flavors_.empty()) return absl::InvalidArgumentError("hosts: none; allowed: at least one");
+  CatalogMaker catalog;
   for (const std::unique_ptr<Flavor>& flavor : flavors_) {
     absl::StatusOr<std::shared_ptr<ForkServer>> server = EnsureServer(*flavor);
     if (!server.ok()) return server.status();
     flavor->build_id = (*server)->build_id();
-    descriptions.push_back({flavor->binary.flavor, flavor->build_id, flavor->binary.path});
+    absl::StatusOr<protocol::ScenarioList> list = (*server)->Describe(options_.start_timeout);
+    if (!list.ok()) return list.status();
+    catalog.Add({flavor->binary.flavor, flavor->build_id, flavor->binary.path}, *list);
   }
-  if (flavors_.empty()) return absl::InvalidArgumentError("hosts: none; allowed: at least one");
-  // Every flavor is the same source, so one of them speaks for all.
-  absl::StatusOr<std::shared_ptr<ForkServer>> server = EnsureServer(*flavors_.front());
-  if (!server.ok()) return server.status();
-  absl::StatusOr<protocol::ScenarioList> list = (*server)->Describe(options_.start_timeout);
-  if (!list.ok()) return list.status();
-  return runs::ScenarioCatalog(DescriptionsOf(*list), std::move(descriptions));
+  return std::move(catalog).Make();
 }
 
 RunOutcome Supervisor::Impl::Execute(const runs::RunRecord& run, const runs::CancelToken& cancel,

@@ -246,6 +246,7 @@ void Campaign::RunBatch(Target& target, const Batch& batch) {
   const std::lock_guard<std::mutex> lock(mutex_);
   result_.arms[batch.arm].schedules -= batch.count - done;
   result_.arms[batch.arm].seconds += Since(start);
+  if (options_.on_batch && !options_.on_batch(result_.schedules, signatures_.size())) stop_ = true;
 }
 
 void Campaign::Work() {
@@ -357,6 +358,7 @@ Finding RunNamed(Target& target, const CampaignOptions& options, const ScheduleN
   target.request().batch_count = 1;
   target.request().trace = trace ? 1 : 0;
   target.Run();
+  if (options.on_schedule) options.on_schedule();
   Finding finding = TakeFinding(target);
   finding.schedule = name;
   return finding;
@@ -374,6 +376,7 @@ Finding RunSegments(Target& target, const CampaignOptions& options,
   std::copy(segments.begin(), segments.begin() + request.segment_count,
             target.exchange().requested_segments);
   target.Run();
+  if (options.on_schedule) options.on_schedule();
   return TakeFinding(target);
 }
 

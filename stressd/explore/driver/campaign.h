@@ -13,6 +13,7 @@
 #define STRESSD_EXPLORE_DRIVER_CAMPAIGN_H_
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <unordered_set>
@@ -39,6 +40,12 @@ struct CampaignOptions {
   double limit_cpu_s = 0;  // Processor time of all its processes; 0: none.
   int jobs = 1;
   int audit_every = 64;  // Every such batch is run twice and compared; 0: never.
+  uint32_t bound = 2;    // Preemptions, of the strategy dfs.
+  // Called after every batch of a campaign with the schedules and the distinct ones so
+  // far, one call at a time; false ends the campaign.
+  std::function<bool(uint64_t schedules, uint64_t distinct)> on_batch = nullptr;
+  // Called after every single schedule of a replay or of the minimizer.
+  std::function<void()> on_schedule = nullptr;
 };
 
 // One schedule, named exactly: what a replay needs besides the program.
@@ -79,6 +86,7 @@ struct CampaignResult {
   std::string build_id;
   std::string program;
   bool in_process = false;
+  bool complete = false;  // Of dfs: no schedule within the bound is left.
   uint64_t schedules = 0;
   uint64_t failed = 0;       // Schedules that ended with a finding.
   uint64_t first_index = 0;  // Of the first finding's schedule.

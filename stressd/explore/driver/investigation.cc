@@ -104,7 +104,11 @@ Investigation Investigate(Target& target, const CampaignOptions& options, const 
   Investigation investigation;
   investigation.finding = finding;
   for (uint64_t i = 0; i < replays; ++i) {
-    const Finding again = RunNamed(target, options, finding.schedule, /*trace=*/false);
+    // A schedule of an exhaustive search has no name.
+    const bool named = finding.schedule.arm.kind != StrategyKind::kPrefix;
+    const Finding again =
+        named ? RunNamed(target, options, finding.schedule, /*trace=*/false)
+              : RunSegments(target, options, finding.segments, finding.schedule.seed, false);
     ++investigation.replays;
     if (again.verdict == finding.verdict && again.status == finding.status) {
       ++investigation.replayed;
@@ -153,8 +157,12 @@ std::string Describe(const Investigation& investigation, const std::string& comm
   out << "FOUND " << VerdictName(finding.verdict) << ": " << finding.message << "\n";
   out << "  in schedule " << finding.index << ", " << finding.count << " like it; model "
       << ModelName(finding.schedule.model) << "\n";
-  out << "  replay: stress-explore --replay " << finding.schedule.Text() << options_text << " -- "
-      << command << "\n";
+  if (finding.schedule.arm.kind == StrategyKind::kPrefix) {
+    out << "  replay: the same search again, or the file of --save-schedule\n";
+  } else {
+    out << "  replay: stress-explore --replay " << finding.schedule.Text() << options_text << " -- "
+        << command << "\n";
+  }
   out << "  replayed " << investigation.replayed << " of " << investigation.replays << "\n";
   if (minimized.attempts > 0) {
     out << "  minimized from " << finding.preemptions << " to " << minimized.finding.preemptions

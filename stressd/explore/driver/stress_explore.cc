@@ -8,6 +8,7 @@
 #include <string>
 
 #include "stressd/explore/driver/campaign.h"
+#include "stressd/explore/driver/exhaustive.h"
 #include "stressd/explore/driver/investigation.h"
 #include "stressd/explore/driver/statistics.h"
 
@@ -112,6 +113,7 @@ nlohmann::json ToJson(const CampaignResult& result) {
           {"seconds", result.seconds},
           {"cpu_seconds", result.cpu_seconds},
           {"in_process", result.in_process},
+          {"complete", result.complete},
           {"strategies", arms}};
 }
 
@@ -130,6 +132,10 @@ void PrintSummary(const Options& options, const CampaignResult& result) {
          static_cast<unsigned long long>(result.failed),
          n > 0 ? 100 * static_cast<double>(result.failed) / n : 0, 100 * interval.low,
          100 * interval.high);
+  if (options.strategy == "dfs") {
+    printf("%s within %u preemptions\n", result.complete ? "every schedule" : "not every schedule",
+           options.campaign.bound);
+  }
   if (result.failed > 0) {
     const ScheduleName& name = result.findings.front().schedule;
     printf("first: schedule %llu of base seed %llu, %s\n",
@@ -160,7 +166,8 @@ bool Save(const std::string& path, const std::string& text) {
 }
 
 int Explore(const Options& options) {
-  const CampaignResult result = RunCampaign(options.campaign);
+  const CampaignResult result = options.strategy == "dfs" ? RunExhaustiveCampaign(options.campaign)
+                                                          : RunCampaign(options.campaign);
   if (!result.error.empty()) return Fail(result.error);
   std::vector<Investigation> investigations;
   if (!result.findings.empty() && options.explain > 0) {
@@ -266,7 +273,11 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(uint64_t{1}, uint64_t{1} << 40))
       ->capture_default_str();
   app.add_option("--strategy", options.strategy,
-                 "portfolio, rw, urw, pos, starve or pct:1 to pct:8; several with commas")
+                 "portfolio, rw, urw, pos, starve or pct:1 to pct:8, several with commas; or dfs: "
+                 "every schedule with few preemptions, to its first finding")
+      ->capture_default_str();
+  app.add_option("--preemptions", options.campaign.bound, "preemptions in a schedule of dfs")
+      ->check(CLI::Range(0, 16))
       ->capture_default_str();
   app.add_option("--model", options.model, "memory model: sc, tso or pso")
       ->check(CLI::IsMember({"sc", "tso", "pso"}))
@@ -309,14 +320,14 @@ int Main(int argc, char** argv) {
   options.campaign.model = *ParseModel(options.model);
   options.campaign.detect_races = !options.no_races;
   options.campaign.filter_sites = !options.no_filter;
-  if (options.strategy != "portfolio") {
+  if (options.strategy != "portfolio" && options.strategy != "dfs") {
     std::stringstream names(options.strategy);
     for (std::string name; std::getline(names, name, ',');) {
       const auto arm = ParseArm(name);
       if (!arm.has_value()) {
         fprintf(stderr,
-                "stress-explore: --strategy is '%s', must be portfolio, rw, urw, pos, starve or "
-                "pct:1 to pct:8\n",
+                "stress-explore: --strategy is '%s', must be portfolio, dfs, rw, urw, pos, "
+                "starve or pct:1 to pct:8\n",
                 name.c_str());
         return 2;
       }

@@ -71,7 +71,7 @@ Target::~Target() {
 
 std::string Target::Start() {
   program_ = FindProgram(command_[0]);
-  ReadBuildId();
+  build_id_ = BuildIdOf(program_);
   const int memory = memfd_create("stress-explore", 0);
   output_ = memfd_create("stress-explore-output", 0);
   int commands[2];
@@ -184,22 +184,23 @@ double Target::CpuSeconds() const {
   return static_cast<double>(ticks) / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
-void Target::ReadBuildId() {
-  std::ifstream file(program_, std::ios::binary);
+std::string BuildIdOf(const std::string& program) {
+  std::ifstream file(program, std::ios::binary);
   std::stringstream all;
   all << file.rdbuf();
   const std::string image = all.str();
-  build_id_ = "unknown";
-  if (image.size() < sizeof(Elf64_Ehdr) || memcmp(image.data(), ELFMAG, SELFMAG) != 0) return;
+  if (image.size() < sizeof(Elf64_Ehdr) || memcmp(image.data(), ELFMAG, SELFMAG) != 0) {
+    return "unknown";
+  }
   uint64_t hash = image.size();
   for (const unsigned char byte : image) hash = (hash ^ byte) * 0x100000001b3;
-  build_id_ = Hex(reinterpret_cast<const unsigned char*>(&hash), sizeof(hash));
+  const std::string without = Hex(reinterpret_cast<const unsigned char*>(&hash), sizeof(hash));
   Elf64_Ehdr header;
   memcpy(&header, image.data(), sizeof(header));
   for (int i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment;
     const size_t at = header.e_phoff + static_cast<size_t>(i) * header.e_phentsize;
-    if (at + sizeof(segment) > image.size()) return;
+    if (at + sizeof(segment) > image.size()) return without;
     memcpy(&segment, image.data() + at, sizeof(segment));
     if (segment.p_type != PT_NOTE) continue;
     size_t note = segment.p_offset;
@@ -208,15 +209,14 @@ void Target::ReadBuildId() {
       memcpy(&entry, image.data() + note, sizeof(entry));
       const size_t name = note + sizeof(entry);
       const size_t value = name + ((entry.n_namesz + 3) & ~3u);
-      if (value + entry.n_descsz > image.size()) return;
+      if (value + entry.n_descsz > image.size()) return without;
       if (entry.n_type == NT_GNU_BUILD_ID && entry.n_namesz == 4) {
-        build_id_ =
-            Hex(reinterpret_cast<const unsigned char*>(image.data()) + value, entry.n_descsz);
-        return;
+        return Hex(reinterpret_cast<const unsigned char*>(image.data()) + value, entry.n_descsz);
       }
       note = value + ((entry.n_descsz + 3) & ~3u);
     }
   }
+  return without;
 }
 
 }  // namespace explore

@@ -18,6 +18,10 @@
 
 namespace explore {
 
+// The build id in the file of a program; without one a hash of the file; "unknown" if
+// it cannot be read or is no program.
+std::string BuildIdOf(const std::string& program);
+
 class Target {
  public:
   // `timeout_s`: of one schedule, in seconds, above 0.
@@ -48,8 +52,6 @@ class Target {
   const std::string& build_id() const { return build_id_; }
 
  private:
-  void ReadBuildId();
-
   std::vector<std::string> command_;
   double timeout_s_;
   std::string program_;

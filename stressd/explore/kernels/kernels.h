@@ -46,6 +46,9 @@ void DestroyLease();
 void DestroyPost();
 void PostRun();
 
+// canary.cc: must fail. What is called canary-... is a canary.
+void CanaryLostUpdate();
+
 // exchanges.cc: between interpreters.
 void QueueDestroy();
 

@@ -1,4 +1,8 @@
 // The registry of scenarios: one sorted table, no static constructors.
+//
+// Model.  Scenarios() and Presets() come from what is linked: scenarios/ for the
+// flavors that run freely, explored/ for the one that the controlled engine runs.
+// Thread safety.  Any thread.
 
 #ifndef STRESSD_HOST_SCENARIO_REGISTRY_H_
 #define STRESSD_HOST_SCENARIO_REGISTRY_H_
