@@ -125,13 +125,9 @@ INSTANTIATE_TEST_SUITE_P(All, ThreadingTest,
 
 TEST(MistakesTest, EachHasItsVerdict) {
   const std::pair<const char*, Verdict> mistakes[] = {
-      {"wrong-unlock", Verdict::kMisuse},
-      {"self-deadlock", Verdict::kDeadlock},
-      {"lost-wake-up", Verdict::kDeadlock},
-      {"bad-status", Verdict::kExited},
-      {"use-what-is-left", Verdict::kUseAfterFree},
-      {"race-with-the-departed", Verdict::kDataRace},
-      {"busy", Verdict::kHung},
+      {"wrong-unlock", Verdict::kMisuse},           {"self-deadlock", Verdict::kDeadlock},
+      {"lost-wake-up", Verdict::kDeadlock},         {"bad-status", Verdict::kExited},
+      {"use-what-is-left", Verdict::kUseAfterFree}, {"busy", Verdict::kHung},
   };
   for (const auto& [part, verdict] : mistakes) {
     CampaignOptions options;
@@ -144,6 +140,17 @@ TEST(MistakesTest, EachHasItsVerdict) {
     options.stop_at_first = true;
     EXPECT_EQ(VerdictOf(options), verdict) << part;
   }
+}
+
+TEST(MistakesTest, ARaceWithAThreadThatHasEndedIsSeenInEverySchedule) {
+  CampaignOptions options;
+  options.command = {"stressd/explore/examples/threading", "race-with-the-departed"};
+  options.schedules = 200;
+  options.timeout_s = 30;
+  const CampaignResult result = RunCampaign(options);
+  ASSERT_EQ(result.error, "");
+  EXPECT_EQ(result.failed, result.schedules);
+  EXPECT_EQ(result.findings.at(0).verdict, Verdict::kDataRace);
 }
 
 TEST(CProgramTest, DeadlockNamesEveryWaiter) {

@@ -247,7 +247,8 @@ void UseWhatIsLeft() {
   if (*static_cast<volatile int*>(number) == 3) std::_Exit(1);
 }
 
-// The thread has ended, and nobody was told: being alone orders nothing.
+// The thread has ended, and nobody was told: being alone orders nothing, nor does
+// the end of another thread that was joined.
 void RaceWithTheDeparted() {
   static int number = 0;
   static std::atomic<bool> wrote{false};
@@ -256,6 +257,7 @@ void RaceWithTheDeparted() {
     wrote.store(true, std::memory_order_relaxed);
   }).detach();
   while (!wrote.load(std::memory_order_relaxed)) std::this_thread::yield();
+  InThreads(1, [](int) {});
   if (++number == 7) std::_Exit(1);
 }
 
