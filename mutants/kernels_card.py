@@ -99,11 +99,13 @@ def write_page(path, flags, mutants, clean):
     with open(os.path.join(HERE, "kernels_head.md"), encoding="utf-8") as file:
         lines = [file.read().rstrip(), ""]
     lines += [f"- Found: {found} of {count} ({100 * found / max(count, 1):.0f} %), within "
-              f"{flags.cpu_seconds:g} CPU-seconds of one core each.",
-              f"- The clean core: {alarms} findings in {schedules:,} schedules of "
-              f"{len({row['kernel'] for row in clean})} kernels, {seconds:,.0f} CPU-seconds.", "",
-              "| mutant | kernel | model | found | schedules | CPU s | strategy | preemptions left "
-              "| seen as |", "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+              f"{flags.cpu_seconds:g} CPU-seconds of one core each."]
+    if clean:
+        lines.append(f"- The clean core: {alarms} findings in {schedules:,} schedules of "
+                     f"{len({row['kernel'] for row in clean})} kernels, {seconds:,.0f} "
+                     "CPU-seconds.")
+    lines += ["", "| mutant | kernel | model | found | schedules | CPU s | strategy "
+              "| preemptions left | seen as |", "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     for row in mutants:
         cells = [f"`{row['id']}`", f"`{row['kernel']}`" if row["kernel"] else "",
                  row.get("model", ""), "yes" if row["found"] else "**no**",
