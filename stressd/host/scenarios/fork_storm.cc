@@ -48,10 +48,10 @@ constexpr ParameterSpec kParameters[] = {
     IntParameter("forkers", 1, 1, 64, "Threads that fork.", ParameterCounts::kThreads),
     IntParameter("forks", 24, 1, 100'000'000,
                  "Forks of each of them; above 4, fewer under sanitizers."),
-    IntParameter("operations", 200, 0, 1'000'000,
-                 "Random operations before each fork, and in each thread of a "
-                 "child.",
+    IntParameter("operations", 200, 0, 1'000'000, "Random operations before each fork, at most.",
                  ParameterCounts::kOperations),
+    IntParameter("child_operations", 200, 0, 1'000'000'000,
+                 "Random operations in each thread of a child.", ParameterCounts::kOperations),
     IntParameter("child_threads", 1, 0, 64, "Threads that a child starts.",
                  ParameterCounts::kThreads),
     IntParameter("held", 64, 1, 100'000, "References a thread holds at most."),
@@ -66,6 +66,7 @@ class ForkStorm final : public Scenario {
         forkers_(static_cast<int>(parameters.GetInt("forkers"))),
         forks_(ScaledLoad(parameters.GetInt("forks"), kForksMin)),
         operations_(parameters.GetInt("operations")),
+        child_operations_(parameters.GetInt("child_operations")),
         child_threads_(static_cast<int>(parameters.GetInt("child_threads"))),
         child_deadline_(parameters.GetDuration("child_deadline") * kPatienceFactor) {
     shape_.held_limit = static_cast<int>(parameters.GetInt("held"));
@@ -199,7 +200,8 @@ class ForkStorm final : public Scenario {
   absl::Status UseRuntime(ScenarioContext& context, int forker) {
     ObjectTraffic::Holder& own =
         traffic_->holder(static_cast<size_t>(forkers_ + threads_ + forker));
-    absl::Status status = traffic_->Work(context.main_thread(), own, context.prng(), operations_);
+    absl::Status status =
+        traffic_->Work(context.main_thread(), own, context.prng(), child_operations_);
     if (!status.ok() || child_threads_ == 0) return status;
     return context.RunWorkers(child_threads_, [&](Worker& worker) {
       rt::ScopedThreadState thread(context.interpreter());
@@ -208,7 +210,7 @@ class ForkStorm final : public Scenario {
       }
       ObjectTraffic::Holder& holder =
           traffic_->holder(static_cast<size_t>(threads_ + 2 * forkers_ + worker.index));
-      const absl::Status work = traffic_->Work(*thread, holder, worker.prng, operations_);
+      const absl::Status work = traffic_->Work(*thread, holder, worker.prng, child_operations_);
       // Every other thread of a child leaves what it holds, as in the parent.
       if (work.ok() && worker.prng.Chance(1, 2)) traffic_->Drop(*thread, holder);
       return work;
@@ -224,6 +226,7 @@ class ForkStorm final : public Scenario {
   const int forkers_;
   const int64_t forks_;
   const int64_t operations_;
+  const int64_t child_operations_;
   const int child_threads_;
   const absl::Duration child_deadline_;
   ObjectTraffic::Shape shape_;
