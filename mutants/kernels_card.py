@@ -122,6 +122,16 @@ def write_page(path, flags, mutants, clean):
         file.write("\n".join(lines) + "\n")
 
 
+def column_of(path):
+    """Returns from a card's JSON what the scorecard says of each mutant in explore."""
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        rows = json.load(file)["mutants"]
+    return {row["id"]: f"yes, {row['schedules']:,} schedules, {row['cpu_seconds']} s"
+                       if row["found"] else "**no**" for row in rows}
+
+
 def parse_flags():
     """Returns the flags."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -27,6 +27,7 @@ import sys
 import time
 
 import host_run
+import kernels_card
 import plant
 
 HERE = "mutants"
@@ -238,17 +239,17 @@ def result_columns(record):
             f"{operations:,.0f}" if operations else "in the first run", ", ".join(oracles)]
 
 
-def table(headers, cells, kind, state):
+def table(headers, cells, kind, state, explored):
     """Returns the table of one kind of cell, as lines."""
     lines = ["| mutant | system | configuration | found | hits / runs, 95 % | CPU to a hit | "
-             "operations before | seen by |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+             "operations before | seen by | explore |", "| --- " * 9 + "|"]
     for cell in sorted(cells, key=lambda cell: cell.mutant):
         if cell.kind != kind:
             continue
         where = " ".join([f"`{cell.scenario}`", cell.flavor, *cell.params, *cell.plan_texts])
         columns = result_columns(state.get(cell.key))
         lines.append("| " + " | ".join([f"`{cell.mutant}`", headers[cell.mutant]["system"], where,
-                                        *columns]) + " |")
+                                        *columns, explored.get(cell.mutant, "")]) + " |")
     return lines
 
 
@@ -288,9 +289,9 @@ def write_page(flags, headers, cells, clean, state):
         why = headers[cell.mutant].get("why", "not understood yet")
         lines.append(f"- `{cell.mutant}` ({headers[cell.mutant]['title']}): {why}.")
     lines += ["", "## Each mutant in its declared configuration", ""]
-    lines += table(headers, cells, "best", state)
+    lines += table(headers, cells, "best", state, kernels_card.column_of(flags.explored))
     lines += ["", "## Each mutant in `mixed`", ""]
-    lines += table(headers, cells, MIXED, state)
+    lines += table(headers, cells, MIXED, state, {})
     with open(flags.page, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
 
@@ -303,7 +304,8 @@ def write_json(flags, headers, cells, clean, state):
 
     result = {"limits": {"hits": HITS, "best_cpu_s": flags.best_seconds,
                          "mixed_wall_s": flags.mixed_seconds},
-              "mutants": headers, "cells": known(cells), "clean": known(clean)}
+              "mutants": headers, "cells": known(cells), "clean": known(clean),
+              "explore": kernels_card.column_of(flags.explored)}
     with open(flags.json, "w", encoding="utf-8") as file:
         json.dump(result, file, indent=1, sort_keys=True)
         file.write("\n")
@@ -326,6 +328,8 @@ def parse_flags():
     parser.add_argument("--page", default="", help="where the markdown page goes")
     parser.add_argument("--built", action="store_true",
                         help="builds nothing and measures the mutants that are built")
+    parser.add_argument("--explored", default="docs/kernels.json",
+                        help="what kernels_card.py has measured, for the column explore")
     parser.add_argument("--note", default="", help="a sentence on the measurement, for the page")
     parser.add_argument("--bazel", default="bazel", help="how bazel is called")
     return parser.parse_args()
