@@ -18,6 +18,8 @@ SCHEDULES = 1500
 CLEAN_SCHEDULES = 40
 # Of stress-explore: 0 nothing found, 1 a finding, anything else could not run.
 NOTHING, FOUND = 0, 1
+# What each canary must be found as.
+CANARIES = {"canary-dead-block": "use-after-free", "canary-lost-update": "crashed: SIGABRT"}
 
 
 def explore(stress_explore, program, kernel, schedules, model="sc"):
@@ -45,7 +47,10 @@ def main():
     for kernel in (line.split()[0] for line in listed.splitlines()):
         status, said = explore(stress_explore, clean, kernel, CLEAN_SCHEDULES)
         print(f"{'clean':34} {kernel:18} {said.splitlines()[0] if said else ''}")
-        if status != (FOUND if kernel.startswith("canary-") else NOTHING):
+        if kernel in CANARIES:
+            if status != FOUND or f"FOUND {CANARIES[kernel]}" not in said:
+                failures.append(f"{kernel} was not seen for what it is:\n{said}")
+        elif status != NOTHING:
             failures.append(f"the clean core in {kernel}: ended with {status}:\n{said}")
     for failure in failures:
         print(failure)

@@ -218,6 +218,9 @@ void* HeapAllocateMarked(HeapBundle* bundle, HeapKind kind, size_t bytes) {
     UnpoisonMemory(block, bytes);
     StoreToken(block, bundle->leak_tokens_.Add());
   }
+  if constexpr (kControlledEngine) {
+    if (block != nullptr) UnpoisonMemory(block, rt_mi_block_bytes(block));
+  }
   return block;
 }
 
@@ -238,6 +241,7 @@ void HeapFreeMarked(void* block) {
       // The write is also what ThreadSanitizer must see of a free.
       std::memset(static_cast<char*>(block) + keep, kDeadByte,
                   dead_bytes < kFillBytes ? dead_bytes : kFillBytes);
+      PoisonMemory(static_cast<char*>(block) + keep, dead_bytes);
     }
   }
   rt_mi_free(block);

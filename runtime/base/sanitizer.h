@@ -45,6 +45,11 @@
 // Declared in no public header; what instrumented memset() calls as well.
 extern "C" void __tsan_write_range(void* address, std::size_t bytes);
 #endif
+#ifdef STRESSD_EXPLORE
+// The controlled engine's (//stressd/explore: annotate.h), linked with this flavor.
+extern "C" void stress_explore_poison(const volatile void* start, std::size_t bytes);
+extern "C" void stress_explore_unpoison(const volatile void* start, std::size_t bytes);
+#endif
 
 // On a function that reads memory it has declared poisoned on purpose.
 #if defined(__clang__) || defined(__GNUC__)
@@ -57,13 +62,22 @@ namespace rt {
 
 inline constexpr bool kAddressSanitizer = RT_ASAN != 0;
 inline constexpr bool kThreadSanitizer = RT_TSAN != 0;
+// Whether the controlled engine is linked, instead of ThreadSanitizer's runtime.
+#ifdef STRESSD_EXPLORE
+inline constexpr bool kControlledEngine = true;
+#else
+inline constexpr bool kControlledEngine = false;
+#endif
 
-// Makes any access to the range a reported error until UnpoisonMemory(). The
-// start should be a multiple of 8: AddressSanitizer rounds inwards.
+// Makes any access to the range a reported error until UnpoisonMemory(), under
+// AddressSanitizer and under the controlled engine. The start should be a multiple
+// of 8: both round inwards.
 inline void PoisonMemory([[maybe_unused]] const volatile void* start,
                          [[maybe_unused]] std::size_t bytes) {
 #if RT_ASAN
   __asan_poison_memory_region(start, bytes);
+#elif defined(STRESSD_EXPLORE)
+  stress_explore_poison(start, bytes);
 #endif
 }
 
@@ -72,6 +86,8 @@ inline void UnpoisonMemory([[maybe_unused]] const volatile void* start,
                            [[maybe_unused]] std::size_t bytes) {
 #if RT_ASAN
   __asan_unpoison_memory_region(start, bytes);
+#elif defined(STRESSD_EXPLORE)
+  stress_explore_unpoison(start, bytes);
 #endif
 }
 

@@ -17,12 +17,11 @@ void Heap::GiveBack(const Block& block) {
   __libc_free(block.address);
 }
 
-void Heap::Free(void* block, uintptr_t pc) {
+void Heap::Retire(uintptr_t begin, uintptr_t end, uintptr_t probe, uintptr_t pc) {
   Engine& engine = g_engine;
   Thread& thread = *engine.current();
-  const uintptr_t begin = Address(block);
-  if (engine.shadow().freed().Holds(begin, begin + 1)) {
-    const Block* earlier = FindFreed(begin, 1);
+  if (engine.shadow().freed().Holds(probe, probe + 1)) {
+    const Block* earlier = FindFreed(probe, 1);
     engine.AddStack("freed again by this thread", engine.StackOf(thread), pc);
     if (earlier != nullptr) engine.AddStack("freed before", earlier->stack, earlier->pc);
     engine.Report(Verdict::kDoubleFree, 0, "double free of 0x%llx by thread %u, freed by thread %u",
@@ -30,13 +29,26 @@ void Heap::Free(void* block, uintptr_t pc) {
                   earlier != nullptr ? earlier->thread : 0);
   }
   engine.DrainAll(thread);
+  if (engine.judging()) JudgeFree(begin, end, pc);
+  engine.shadow().freed().Mark(begin, end);
+}
+
+void Heap::Free(void* block, uintptr_t pc) {
+  const uintptr_t begin = Address(block);
   const size_t size_bytes = malloc_usable_size(block);
-  const size_t marked = size_bytes < kMarkedBytes ? size_bytes : kMarkedBytes;
-  if (engine.judging()) JudgeFree(begin, begin + marked, pc);
-  engine.shadow().freed().Mark(begin, begin + marked);
+  Retire(begin, begin + (size_bytes < kMarkedBytes ? size_bytes : kMarkedBytes), begin, pc);
+  Thread& thread = *g_engine.current();
   held_bytes_ += size_bytes;
-  blocks_.Push(Block{block, size_bytes, pc, engine.StackOf(thread), thread.id});
+  blocks_.Push(Block{block, size_bytes, pc, g_engine.StackOf(thread), thread.id});
   while (held_bytes_ > kQuarantineBytes) GiveBack(blocks_[oldest_++]);
+}
+
+void Heap::Poison(uintptr_t begin, uintptr_t end, uintptr_t pc) {
+  // An allocator may use a dead block's first word, and has unpoisoned it then.
+  Retire(begin, end, end - 1, pc);
+  Thread& thread = *g_engine.current();
+  poisoned_.Push(
+      Block{reinterpret_cast<void*>(begin), end - begin, pc, g_engine.StackOf(thread), thread.id});
 }
 
 void Heap::JudgeFree(uintptr_t begin, uintptr_t end, uintptr_t pc) {
@@ -54,11 +66,15 @@ void Heap::JudgeFree(uintptr_t begin, uintptr_t end, uintptr_t pc) {
 
 const Heap::Block* Heap::FindFreed(uintptr_t address, size_t size_bytes) const {
   // The newest first: older ones may have been given back and be another block now.
+  const auto touches = [address, size_bytes](const Block& block) {
+    const uintptr_t begin = Address(block.address);
+    return address < begin + block.size_bytes && begin < address + size_bytes;
+  };
   for (uint32_t i = blocks_.size(); i-- > oldest_;) {
-    const uintptr_t begin = Address(blocks_[i].address);
-    if (address < begin + blocks_[i].size_bytes && begin < address + size_bytes) {
-      return &blocks_[i];
-    }
+    if (touches(blocks_[i])) return &blocks_[i];
+  }
+  for (uint32_t i = poisoned_.size(); i-- > 0;) {
+    if (touches(poisoned_[i])) return &poisoned_[i];
   }
   return nullptr;
 }
@@ -72,6 +88,7 @@ void Heap::Allocated(void* block, size_t size_bytes) {
 void Heap::Empty() {
   while (oldest_ < blocks_.size()) __libc_free(blocks_[oldest_++].address);
   blocks_.Clear();
+  poisoned_.Clear();
   oldest_ = 0;
   held_bytes_ = 0;
 }

@@ -4,7 +4,8 @@
 // Model.  free() puts a block into a quarantine and marks its bytes as freed;
 // the oldest blocks really go back once the quarantine holds more than
 // kQuarantineBytes. Freeing counts as writing the whole block, so that a
-// free that races with an access is a data race.
+// free that races with an access is a data race. What another allocator takes
+// back and says so (annotate.h) is marked alike, but stays its own.
 // Limits.  Of a block, the first kMarkedBytes are marked.
 // Thread safety.  The engine's OS thread only; other OS threads' calls, which
 // only the C library itself makes here, pass straight through.
@@ -33,6 +34,9 @@ class Heap {
 
   // Takes the block over. Reports a double free.
   void Free(void* block, uintptr_t pc);
+  // [begin, end), whole granules, was given back to another allocator. Reports a
+  // double free.
+  void Poison(uintptr_t begin, uintptr_t end, uintptr_t pc);
   // `block` is new: forgets what was known of its memory.
   void Allocated(void* block, size_t size_bytes);
   // Gives every block back.
@@ -43,10 +47,14 @@ class Heap {
 
  private:
   void GiveBack(const Block& block);
+  // Judges and marks the death of [begin, end); `probe` is a byte that only the
+  // dead have marked.
+  void Retire(uintptr_t begin, uintptr_t end, uintptr_t probe, uintptr_t pc);
   // Whether freeing [begin, end) races with an access; reports it.
   void JudgeFree(uintptr_t begin, uintptr_t end, uintptr_t pc);
 
   Array<Block> blocks_;
+  Array<Block> poisoned_;
   uint32_t oldest_ = 0;  // blocks_ before this one were given back.
   size_t held_bytes_ = 0;
   bool recycled_ = false;  // Some block was given back: new ones may reuse it.

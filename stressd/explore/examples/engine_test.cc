@@ -60,6 +60,14 @@ TEST(KernelTest, UseAfterFreeIsSeenWhereRacesAreNot) {
   EXPECT_EQ(VerdictOf(options), Verdict::kUseAfterFree);
 }
 
+// As for malloc, for allocators that say what is dead (annotate.h).
+TEST(KernelTest, VerdictsOfAnAnnotatedPool) {
+  EXPECT_EQ(VerdictOf(Kernel("pool-use-freed")), Verdict::kUseAfterFree);
+  EXPECT_EQ(VerdictOf(Kernel("pool-free-twice")), Verdict::kDoubleFree);
+  EXPECT_EQ(VerdictOf(Kernel("pool-racing-free")), Verdict::kDataRace);
+  EXPECT_EQ(VerdictOf(Kernel("pool-reuse")), Verdict::kPassed);
+}
+
 TEST(KernelTest, EachModelShowsItsOwnOutcomesOnly) {
   EXPECT_EQ(VerdictOf(Kernel("store-buffering", MemoryModel::kSequential)), Verdict::kPassed);
   EXPECT_EQ(VerdictOf(Kernel("store-buffering", MemoryModel::kTso)), Verdict::kCheck);

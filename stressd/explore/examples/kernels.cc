@@ -2,6 +2,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "stressd/explore/annotate.h"
 #include "stressd/explore/kernel.h"
 
 namespace {
@@ -12,6 +13,7 @@ std::atomic<int> g_seen[2];
 int g_data = 0;
 int* g_block = nullptr;
 thread_local int g_own = 0;
+alignas(8) long g_pool[8];  // One block of a pool.
 
 void Reset() {
   g_total = 0;
@@ -93,6 +95,47 @@ void FreeTwice(int) {
   }
 }
 
+// The pool takes its block back, and says so; everything is ordered, so nothing races. The first
+// word is the pool's own again.
+void GiveBackToPool() {
+  stress_explore_poison(g_pool, sizeof(g_pool));
+  stress_explore_unpoison(g_pool, sizeof(g_pool[0]));
+  g_pool[0] = 1;
+}
+void PoolUseFreed(int index) {
+  if (index == 0) {
+    GiveBackToPool();
+    g_flag[0].store(1, std::memory_order_release);
+  } else if (g_flag[0].load(std::memory_order_acquire) == 1) {
+    g_pool[7] = 1;
+  }
+}
+void PoolFreeTwice(int index) {
+  if (index == 0) {
+    GiveBackToPool();
+    g_flag[0].store(1, std::memory_order_release);
+  } else if (g_flag[0].load(std::memory_order_acquire) == 1) {
+    GiveBackToPool();
+  }
+}
+void PoolRacingFree(int index) {
+  if (index == 0) {
+    if (g_flag[0].load() == 0) g_pool[7] = 1;
+  } else {
+    g_flag[0].store(1);
+    stress_explore_poison(g_pool, sizeof(g_pool));
+  }
+}
+void PoolReuse(int index) {
+  if (index == 0) {
+    GiveBackToPool();
+    g_flag[0].store(1, std::memory_order_release);
+  } else if (g_flag[0].load(std::memory_order_acquire) == 1) {
+    stress_explore_unpoison(g_pool, sizeof(g_pool));
+    g_pool[7] = 1;
+  }
+}
+
 // Waits for the other by spinning: must end under every strategy.
 void Spin(int index) {
   if (index == 0) {
@@ -127,6 +170,10 @@ const explore_kernel kKernels[] = {
     {"store-buffering", "two stores, two loads", 2, Reset, StoreBuffering, CheckStoreBuffering},
     {"use-freed", "an access that races with free", 2, SetUpBlock, UseFreed, nullptr},
     {"free-twice", "two threads free one block", 2, SetUpBlock, FreeTwice, nullptr},
+    {"pool-use-freed", "an access to a dead block of a pool", 2, Reset, PoolUseFreed, nullptr},
+    {"pool-free-twice", "two threads give a pool one block", 2, Reset, PoolFreeTwice, nullptr},
+    {"pool-racing-free", "a death that races with an access", 2, Reset, PoolRacingFree, nullptr},
+    {"pool-reuse", "a pool hands a block out again", 2, Reset, PoolReuse, nullptr},
     {"spin", "one thread spins for the other", 2, Reset, Spin, nullptr},
     {"spin-for-ever", "both spin", 2, Reset, SpinForEver, nullptr},
     {"thread-local", "thread_local variables are fresh", 2, Reset, ThreadLocal, nullptr},

@@ -1,6 +1,7 @@
-// A kernel that must fail, so that a silent engine is noticed.
+// Kernels that must fail, so that a silent engine is noticed.
 //
 //   canary-lost-update  two threads add without an atomic step: one update may be lost
+//   canary-dead-block   an object is read that has died, though nothing races
 
 #include <atomic>
 #include <cstdint>
@@ -20,6 +21,33 @@ void CanaryLostUpdate() {
   };
   RunTogether({add, add});
   Judge(count.load(std::memory_order_relaxed) == 2, "an update was lost");
+}
+
+void CanaryDeadBlock() {
+  Stage stage;
+  rt::TypeSpec spec;
+  spec.slot_count = 1;
+  rt::TypeObject* const type = rt::TypeNew(stage.director(), spec);
+  Judge(type != nullptr, "no memory for a type");
+  rt::ThreadState& owner = stage.NewActor();
+  rt::Object* object = nullptr;
+  stage.As(owner, [&] { object = rt::AsObject(rt::InstanceNew(owner, type)); });
+  Judge(object != nullptr, "no memory for an instance");
+  rt::Atomic<int> dead{0};
+  stage.Strike({[&] {
+                  Perform(owner, [&] { rt::Decref(owner, object); });
+                  dead.store(1, std::memory_order_release);  // pairs with: the load below.
+                },
+                [&] {
+                  // acquire: the death happened before the read, which is wrong all the same.
+                  if (dead.load(std::memory_order_acquire) == 0) return;
+                  // Behind the header, which may be read when it is dead.
+                  const volatile char* const slot =
+                      reinterpret_cast<const volatile char*>(object) + sizeof(rt::Object);
+                  static_cast<void>(*slot);
+                }});
+  rt::Decref(stage.director(), rt::AsObject(type));
+  stage.Finish();
 }
 
 }  // namespace stressd::kernels

@@ -48,6 +48,7 @@ void PostRun();
 
 // canary.cc: must fail. What is called canary-... is a canary.
 void CanaryLostUpdate();
+void CanaryDeadBlock();
 
 // exchanges.cc: between interpreters.
 void QueueDestroy();

@@ -20,6 +20,7 @@ struct Kernel {
 constexpr Kernel kKernels[] = {
     {"attach-poll", &AttachPoll, "QSBR: a reader attaches while a writer polls and frees"},
     {"blocked-owner", &BlockedOwner, "who drops merges for an owner that comes back"},
+    {"canary-dead-block", &CanaryDeadBlock, "an object is read that has died"},
     {"canary-lost-update", &CanaryLostUpdate, "two threads add, and one update may be lost"},
     {"clear-stopper", &ClearStopper, "a thread state is cleared that waits for its turn to stop"},
     {"collect-twice", &CollectTwice, "two threads want to collect"},
