@@ -60,7 +60,31 @@ class CountHandover final : public RoundScenario {
   }
 
  private:
-  absl::Status BeginRound(ScenarioContext& context) override { return traffic_.Create(context); }
+  absl::Status BeginRound(ScenarioContext& context) override {
+    const absl::Status status = traffic_.Create(context);
+    return status.ok() && block_per_mille_ != 0 ? DropOfTheBlocked(context) : status;
+  }
+
+  // Merges on behalf of a detached owner once, before anybody works: whether the threads do
+  // it too is up to the machine.
+  static absl::Status DropOfTheBlocked(ScenarioContext& context) {
+    rt::ThreadState& main = context.main_thread();
+    rt::ThreadState* const owner = rt::NewThreadState(context.interpreter());
+    if (owner == nullptr) return NoMemory();
+    rt::Number* number = nullptr;
+    rt::ScopedDetach detached(main);
+    const bool attached = rt::Attach(*owner);
+    if (attached) {
+      number = rt::NumberNew(*owner, 1);
+      rt::Detach(*owner);
+    }
+    if (!detached.End() || !attached) return WasShutDown();
+    if (number != nullptr) rt::Decref(main, rt::AsObject(number));
+    rt::ClearThreadState(main, *owner);
+    rt::DeleteThreadState(main, *owner);
+    rt::ReleaseThreadState(owner);
+    return number != nullptr ? absl::OkStatus() : NoMemory();
+  }
 
   absl::Status Work(ScenarioContext& context, Worker& worker) override {
     for (int64_t life = 0; life < lives_; ++life) {
