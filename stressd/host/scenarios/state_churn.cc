@@ -79,7 +79,7 @@ class StateChurn final : public RoundScenario {
 
   absl::Status BeginRound(ScenarioContext& context) override {
     if (start_bundles_ < 0) start_bundles_ = BundlesCreated(context);
-    return absl::OkStatus();
+    return traffic_.Create(context);
   }
 
   absl::Status EndRound(ScenarioContext& context) override {

@@ -9,6 +9,13 @@
 
 namespace stressd::host {
 
+absl::Status StateTraffic::Create(ScenarioContext& context) {
+  if (testator_type_ != nullptr) return absl::OkStatus();
+  testator_type_ =
+      rt::TypeNew(context.main_thread(), {.name = "Testator", .finalizer = &LeaveHeir});
+  return testator_type_ != nullptr ? absl::OkStatus() : NoMemory();
+}
+
 absl::Status StateTraffic::WorkOnce(ScenarioContext& context, rt::ThreadState& own, Prng& prng) {
   switch (prng.Below(8)) {
     case 0:
@@ -72,10 +79,25 @@ absl::Status StateTraffic::Use(rt::ThreadState& thread, Prng& prng) {
   rt::Number* const shared = rt::NumberNew(thread, 1);
   if (shared == nullptr) return NoMemory();
   objects_.Put(thread, prng.Next(), rt::AsObject(shared));
-  rt::List* const local = rt::ListNew(thread, 2);
+  rt::Object* const local = prng.Chance(1, 2)
+                                ? rt::AsObject(rt::ListNew(thread, 2))
+                                : rt::AsObject(rt::InstanceNew(thread, testator_type_));
   if (local == nullptr) return NoMemory();
-  rt::SetLocalObject(thread, rt::AsObject(local));
+  rt::SetLocalObject(thread, local);
   return absl::OkStatus();
+}
+
+void StateTraffic::LeaveHeir(rt::ObjectThread& thread, rt::Instance*, void*) {
+  // Lack of memory leaves nothing, which is no fault.
+  if (rt::List* const heir = rt::ListNew(thread, 1)) {
+    rt::SetLocalObject(*rt::CurrentThreadState(), rt::AsObject(heir));
+  }
+}
+
+void StateTraffic::DropType(rt::ThreadState& main) {
+  rt::SetLocalObject(main, nullptr);  // What thread states left that it has cleared.
+  if (testator_type_ != nullptr) rt::Decref(main, rt::AsObject(testator_type_));
+  testator_type_ = nullptr;
 }
 
 void StateTraffic::Delete(rt::ThreadState& own, rt::ThreadState* victim) {
@@ -102,6 +124,7 @@ void StateTraffic::DropAll(ScenarioContext& context) {
     Delete(main, Swap(used_, i, nullptr));
   }
   objects_.DropAll(main);
+  DropType(main);
 }
 
 void StateTraffic::DropAllInChild(ScenarioContext& context) {
@@ -110,6 +133,7 @@ void StateTraffic::DropAllInChild(ScenarioContext& context) {
     (void)Swap(used_, i, nullptr);
   }
   objects_.DropAll(context.main_thread());
+  DropType(context.main_thread());
 }
 
 }  // namespace stressd::host

@@ -4,7 +4,8 @@
 // Model.  Threads share places for fresh and for used thread states. They make some
 //   in bulk, attach one that somebody else made, share an object it owns, leave it
 //   to others or end it themselves, clear and delete what they find, and read the
-//   list of thread states.
+//   list of thread states. What a thread state keeps to its end may have an heir: a
+//   finalizer that gives it something to keep again.
 // Invariants.  TR-1, TR-2. After DropAll() the traffic has no thread state.
 // Thread safety.  traffic.h. Fork.  In the child the thread states of the places are
 //   gone: they are forgotten there.
@@ -29,6 +30,7 @@ class StateTraffic final : public Traffic {
   StateTraffic(size_t place_count, int64_t bulk)
       : bulk_(bulk), fresh_(place_count), used_(place_count) {}
 
+  absl::Status Create(ScenarioContext& context) override;
   absl::Status Operate(TrafficThread& thread) override {
     return WorkOnce(thread.context, thread.state, thread.prng);
   }
@@ -59,6 +61,9 @@ class StateTraffic final : public Traffic {
   absl::Status MakeBulk(ScenarioContext& context, rt::ThreadState& own, Prng& prng);
   // Binds a thread state that another thread made, and uses it.
   absl::Status Bind(rt::ThreadState& own, Prng& prng);
+  // A finalizer: hands the thread state that runs it a list.
+  static void LeaveHeir(rt::ObjectThread& thread, rt::Instance* instance, void* context);
+  void DropType(rt::ThreadState& main);
   // Makes an object that outlives the thread state, and one that does not.
   absl::Status Use(rt::ThreadState& thread, Prng& prng);
   void ReadList(ScenarioContext& context);
@@ -67,6 +72,7 @@ class StateTraffic final : public Traffic {
   Places fresh_;
   Places used_;
   ObjectPlaces objects_{64};
+  rt::TypeObject* testator_type_ = nullptr;
   ViolationList found_;
   rt::Atomic<int64_t> made_{0};
   rt::Atomic<int64_t> bound_{0};
