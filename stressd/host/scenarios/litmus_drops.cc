@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <iterator>
 
 #include "runtime/object/destroy.h"
 #include "runtime/runtime.h"
@@ -13,10 +14,11 @@
 namespace stressd::host {
 namespace {
 
-// The frame of the three: an object per state, two references to it, one death.
+// The frame of the four: an object per state, one or two references to it, one death.
 class DropLitmus : public LitmusScenario {
  protected:
-  explicit DropLitmus(const Parameters& parameters) : LitmusScenario(parameters, kOutcomes) {}
+  explicit DropLitmus(const Parameters& parameters, absl::Span<const Outcome> outcomes = kOutcomes)
+      : LitmusScenario(parameters, outcomes) {}
 
   absl::Status Begin(Party& owner) override {
     owner_id_ = owner.state.owner_id;
@@ -142,6 +144,111 @@ class LitmusQueueExit final : public DropLitmus {
   uint64_t other_id_ = 0;  // Written by the other party.
 };
 
+// Decref against a blocked owner: the only reference to an object is dropped while the
+// thread state that owns it is detached, and later while it comes back for a moment.
+class LitmusBlockedOwner final : public DropLitmus {
+ public:
+  explicit LitmusBlockedOwner(const Parameters& parameters)
+      : DropLitmus(parameters, kBlockedOutcomes) {}
+
+ private:
+  // As in DropLitmus, and one more.
+  enum : size_t { kWaits = kTwice + 1 };
+  static constexpr Outcome kBlockedOutcomes[] = {
+      {"died_with_owner", Grade::kInteresting, "the owner was back and merged it"},
+      {"died_with_other", Grade::kInteresting, "who dropped it merged on behalf of the owner"},
+      {"lost", Grade::kForbidden, "the reference was dropped, the owner was back, and it lives"},
+      {"died_twice", Grade::kForbidden, "its finalizer ran more than once"},
+      {"waits", Grade::kForbidden, "it was dropped, and waits for an owner that does not come"},
+  };
+  static_assert(std::size(kBlockedOutcomes) == kWaits + 1);
+  // Up to here the owner stays away.
+  static constexpr size_t kAwayStates = kStrideStates / 2;
+
+  absl::Status Begin(Party& owner) override {
+    blocked_ = rt::NewThreadState(owner.context.interpreter());
+    if (blocked_ == nullptr) return NoMemory();
+    return DropLitmus::Begin(owner);
+  }
+
+  void End(Party& owner, ViolationList& out) override {
+    if (blocked_ != nullptr) {
+      rt::ClearThreadState(owner.state, *blocked_);
+      rt::DeleteThreadState(owner.state, *blocked_);
+      rt::ReleaseThreadState(blocked_);
+    }
+    DropLitmus::End(owner, out);
+  }
+
+  absl::Status PrepareStride(Party& owner) override {
+    // relaxed, both: the other party is at the barrier.
+    is_back_.store(false, std::memory_order_relaxed);
+    may_come_.store(false, std::memory_order_relaxed);
+    waits_ = {};
+    absl::Status status;
+    const absl::Status visit = AsBlocked(owner, [&] {
+      owner_id_ = blocked_->owner_id;
+      for (size_t state = 0; status.ok() && state < kStrideStates; ++state) {
+        struck_[state] = deaths_.New(*blocked_, state);
+        if (struck_[state] == nullptr) status = NoMemory();
+      }
+    });
+    return visit.ok() ? status : visit;
+  }
+
+  void Strike(Party& party, size_t state) override {
+    if (party.index == 0) {
+      if (state < kAwayStates) return;
+      // acquire, pairs with the release store below: waits for nothing but the number.
+      while (!may_come_.load(std::memory_order_acquire)) {
+        Linger(party, 64);
+        (void)rt::SafePoint(party.state);
+      }
+      // (LB1) release, pairs with the load in the other branch: who has met the owner
+      //       attached sees this.
+      is_back_.store(true, std::memory_order_release);
+      (void)AsBlocked(party, [&] {
+        Linger(party);
+        (void)rt::SafePoint(*blocked_);
+      });
+      return;
+    }
+    rt::Decref(party.state, struck_[state]);
+    if (deaths_.count(state) == 0) {
+      (void)rt::SafePoint(party.state);
+      // (LB1) acquire, pairs with the store above.
+      waits_[state] = deaths_.count(state) == 0 && !is_back_.load(std::memory_order_acquire);
+    }
+    // release, pairs with the acquire load above.
+    if (state == kAwayStates - 1) may_come_.store(true, std::memory_order_release);
+  }
+
+  absl::Status SettleStride(Party& owner) override {
+    return AsBlocked(owner, [&] { (void)rt::SafePoint(*blocked_); });
+  }
+
+  size_t Judge(Party& owner, size_t state) override {
+    return waits_[state] ? kWaits : DropLitmus::Judge(owner, state);
+  }
+
+  // Does `action` with the blocked owner attached instead of the party.
+  template <typename Action>
+  absl::Status AsBlocked(Party& party, Action action) {
+    rt::ScopedDetach detached(party.state);
+    const bool attached = rt::Attach(*blocked_);
+    if (attached) {
+      action();
+      rt::Detach(*blocked_);
+    }
+    return detached.End() && attached ? absl::OkStatus() : WasShutDown();
+  }
+
+  rt::ThreadState* blocked_ = nullptr;
+  std::array<bool, kStrideStates> waits_ = {};  // Written by the other party.
+  rt::Atomic<bool> is_back_{false};
+  rt::Atomic<bool> may_come_{false};  // The first states are over.
+};
+
 constexpr std::string_view kDropHolds =
     "every object died exactly once: `died_with_owner` and `died_with_other` are both reached, "
     "`lost` and `died_twice` are forbidden";
@@ -177,6 +284,25 @@ extern const ScenarioDeclaration kLitmusQueueExitDeclaration = {
     .parameters = kLitmusParameters,
     .rounds_parameter = "strides",
     .create = &CreateScenario<LitmusQueueExit>,
+};
+
+extern const ScenarioDeclaration kLitmusBlockedOwnerDeclaration = {
+    .name = "litmus-blocked-owner",
+    .summary = "The last reference to an object is dropped while its owner is detached.",
+    .stresses =
+        "merging on behalf of a detached owner, and the owner that comes back in the middle of it",
+    .method =
+        "A thread state makes 256 objects with one reference and detaches. The other party drops "
+        "each; at the first 128 nobody attaches the owner, at the others it attaches and detaches "
+        "all the time.",
+    .holds_if =
+        "every object died exactly once, and at once as long as its owner stayed away: "
+        "`died_with_owner` and `died_with_other` are both reached, `waits`, `lost` and "
+        "`died_twice` are forbidden",
+    .exercises = "merge queues, borrowed thread states, attach and detach",
+    .parameters = kLitmusParameters,
+    .rounds_parameter = "strides",
+    .create = &CreateScenario<LitmusBlockedOwner>,
 };
 
 extern const ScenarioDeclaration kLitmusSharedCountDeclaration = {

@@ -25,6 +25,7 @@ namespace stressd::host {
   SCENARIO(LateAttach)              \
   SCENARIO(LitmusAbandonFree)       \
   SCENARIO(LitmusAttachPoll)        \
+  SCENARIO(LitmusBlockedOwner)      \
   SCENARIO(LitmusDecrefMerge)       \
   SCENARIO(LitmusIdReuse)           \
   SCENARIO(LitmusLockHandover)      \
