@@ -4,12 +4,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "runtime/object/per_thread_count.h"
 
 namespace stressd::host {
 namespace {
 
 // The value of every object that is given.
 constexpr int64_t kObjectValue = (int64_t{1} << 40) + 5;
+
+// 16: an interpreter has a few when it ends.
+constexpr uint64_t kFrozenTypeOneIn = 16;
 
 // Bytes whose every character says how many there are.
 std::string TextOfLength(int64_t length) {
@@ -93,9 +97,26 @@ void DataTrade::Judge(const rt::BalanceSnapshot& end, ViolationList& found) cons
                             end.thread_state_count, end.qsbr_slot_count));
 }
 
+// Makes a type and its instance immortal: the reference of one to the other stays in the
+// thread's array of counts, to be merged when the thread state ends.
+void DataTrade::FreezeType(rt::ThreadState& thread) {
+  rt::TypeObject* const type = rt::TypeNew(thread, {.name = "Frozen", .slot_count = 1});
+  if (type == nullptr) return;
+  // As another thread's first use of it would.
+  (void)rt::AssignCountId(thread, rt::AsObject(type), type->count_id);
+  rt::Instance* const instance = rt::InstanceNew(thread, type);
+  // Refused only while somebody else's drop is queued, and nobody else knows them.
+  const auto freeze = [&thread](rt::Object* object) {
+    if (!rt::MakeImmortal(thread, object)) rt::Decref(thread, object);
+  };
+  if (instance != nullptr) freeze(rt::AsObject(instance));
+  freeze(rt::AsObject(type));
+}
+
 // One stay in an interpreter.
 void DataTrade::Visit(Tally& tally, rt::ThreadState& thread, Prng& prng) {
   rt::Exchange& exchange = *exchange_;
+  if (prng.Chance(1, kFrozenTypeOneIn)) FreezeType(thread);
   const bool sends = prng.Chance(1, 2);
   const rt::ChannelEnd end = sends ? rt::ChannelEnd::kSend : rt::ChannelEnd::kReceive;
   const bool has_end = rt::OpenEnd(exchange, thread, channel_, end) == rt::ExchangeStatus::kOk;

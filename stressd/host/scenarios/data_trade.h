@@ -68,6 +68,7 @@ class DataTrade {
   bool IsIntact(const rt::CrossData& data) const;
   void Destroy(Tally& tally, rt::Atomic<uint64_t>& place, uint64_t id);
   void Judge(const rt::BalanceSnapshot& end, ViolationList& found) const;
+  static void FreezeType(rt::ThreadState& thread);
   void Visit(Tally& tally, rt::ThreadState& thread, Prng& prng);
   void JudgeExchange(ViolationList& found) const;
 
