@@ -34,8 +34,18 @@ class ReflectionTest(unittest.TestCase):
         self.assertEqual(health.status, 1)
 
     def test_lists_scenarios_and_runs_one(self):
-        listed = self.daemon.call("ScenarioService.ListScenarios")
-        scenarios = {scenario.scenario_id: scenario for scenario in listed.scenarios}
+        scenarios = {}
+        page = self.daemon.call("ScenarioService.ListScenarios", page_size=20)
+        while True:
+            self.assertLessEqual(len(page.scenarios), 20)
+            for scenario in page.scenarios:
+                self.assertNotIn(scenario.scenario_id, scenarios)
+                scenarios[scenario.scenario_id] = scenario
+            if not page.next_page_token:
+                break
+            page = self.daemon.call("ScenarioService.ListScenarios", page_size=20,
+                                    page_token=page.next_page_token)
+        self.assertIn("kernel-attach-poll", scenarios)
         self.assertIn("thread-churn", scenarios)
         scenario = scenarios["thread-churn"]
         self.assertTrue(scenario.summary)
