@@ -140,8 +140,9 @@ class CollectStorm final : public Scenario {
         status = traffic_.MakeRing(*thread, index, worker.prng);
         context.progress().Count(1);
         if (--left % kRingsPerSafePoint != 0) continue;
-        traffic_.ReadOne(*thread, index, worker.prng);
+        // In this order: who waited out a pause looks while the garbage is taken apart.
         if (!rt::SafePoint(*thread)) status = WasShutDown();
+        if (status.ok()) traffic_.ReadSome(*thread, index, worker.prng);
       } while (status.ok() && left > 0 && !worker.prng.Chance(life_per_mille_, 1000));
     }
     // relaxed: see CollectAllTheTime().

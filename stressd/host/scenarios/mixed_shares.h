@@ -26,7 +26,7 @@ class RingShare final : public Traffic {
   }
 
   absl::Status Operate(TrafficThread& thread) override {
-    rings_.ReadOne(thread.state, thread.worker, thread.prng);
+    rings_.ReadSome(thread.state, thread.worker, thread.prng);
     return rings_.MakeRing(thread.state, thread.worker, thread.prng);
   }
 

@@ -13,6 +13,10 @@ constexpr uint32_t kOtherSlot = 1;
 constexpr uint32_t kNumberSlot = 2;
 constexpr uint32_t kSlotCount = 3;
 
+// What a collection finds was dropped since the one before: 128 rings of the newest.
+constexpr size_t kNewest = 128;
+constexpr int kReads = 4;
+
 absl::Status NoRingMemory() { return absl::ResourceExhaustedError("no memory for objects"); }
 
 void Expect(ViolationList& out, const char* oracle, const char* what, int64_t count) {
@@ -128,10 +132,15 @@ absl::Status RingTraffic::Entangle(rt::ThreadState& thread, rt::Instance* instan
   return absl::OkStatus();
 }
 
-void RingTraffic::ReadOne(rt::ThreadState& thread, size_t worker, Prng& prng) {
+void RingTraffic::ReadSome(rt::ThreadState& thread, size_t worker, Prng& prng) {
   const std::vector<rt::WeakReference*>& kept = kept_[worker];
   if (kept.empty()) return;
-  rt::WeakReference* const weak = kept[prng.Below(kept.size())];
+  Read(thread, kept[prng.Below(kept.size())]);
+  const size_t newest = std::min(kept.size(), kNewest);
+  for (int i = 0; i < kReads; ++i) Read(thread, kept[kept.size() - 1 - prng.Below(newest)]);
+}
+
+void RingTraffic::Read(rt::ThreadState& thread, rt::WeakReference* weak) {
   rt::Object* const found = rt::WeakReferenceGet(thread, weak);
   if (found == nullptr) return;
   rt::Object* const number =

@@ -49,8 +49,8 @@ class RingTraffic {
   absl::Status Create(rt::ThreadState& thread);
   // Makes a ring and drops it. ResourceExhaustedError when memory ran out.
   absl::Status MakeRing(rt::ThreadState& thread, size_t worker, Prng& prng);
-  // Looks through one weak reference of the worker's own.
-  void ReadOne(rt::ThreadState& thread, size_t worker, Prng& prng);
+  // Looks through some weak references of the worker's own, the newest preferred.
+  void ReadSome(rt::ThreadState& thread, size_t worker, Prng& prng);
 
   // Drops what ties the rings together; what finalizers have saved; the type and the
   // lists.
@@ -75,6 +75,7 @@ class RingTraffic {
   static void Finalize(rt::ObjectThread& thread, rt::Instance* instance, void* context);
   static void NoteCallback(rt::ObjectThread& thread, rt::WeakReference* reference, void* context);
 
+  void Read(rt::ThreadState& thread, rt::WeakReference* weak);
   rt::Instance* NewInstance(rt::ThreadState& thread, int64_t number);
   absl::Status Entangle(rt::ThreadState& thread, rt::Instance* instance, Prng& prng);
 
