@@ -110,7 +110,11 @@ class ReproCommand {
   HitRate Seen(absl::Span<const v1::Run> runs) const {
     return CountHits(runs, [this](const v1::Run& run) { return IsHit(run); });
   }
-  bool IsHit(const v1::Run& run) const { return run.finding() == finding_.name(); }
+  bool IsHit(const v1::Run& run) const {
+    return run.finding() == finding_.name() ||
+           std::find(run.more_findings().begin(), run.more_findings().end(), finding_.name()) !=
+               run.more_findings().end();
+  }
   bool MeetsFloor(const std::vector<v1::Run>& runs) const {
     const HitRate seen = Seen(runs);
     return seen.hit_count > 0 && seen.PerRun() >= options_.floor;

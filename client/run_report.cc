@@ -75,6 +75,9 @@ void PrintProblem(const v1::Run& run, size_t line_max) {
 
 void PrintRepeatLine(const v1::Run& run) {
   if (!run.finding().empty()) std::cout << "finding  " << run.finding() << "\n";
+  for (const std::string& finding : run.more_findings()) {
+    std::cout << "finding  " << finding << "\n";
+  }
   if (!run.repeat_command().empty()) std::cout << "repeat   " << run.repeat_command() << std::endl;
 }
 

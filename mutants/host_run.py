@@ -12,6 +12,7 @@ import time
 VIOLATION = re.compile(r"^  ([a-z][^:\n]*): (.*)$", re.MULTILINE)
 INVARIANT = re.compile(r"invariant (\S+) is broken at (\S+?): (.*)$", re.MULTILINE)
 SUMMARY = re.compile(r"^SUMMARY: (\w+): (.*)$", re.MULTILINE)
+RACE = re.compile(r"^WARNING: ThreadSanitizer: ", re.MULTILINE)
 UNDEFINED = re.compile(r"runtime error: (.*)$", re.MULTILINE)
 OPERATIONS = re.compile(r"\boperations=(\d+)")
 # Of stressd/protocol/exit_code.h and stressd/host/standalone.cc.
@@ -47,6 +48,10 @@ def read_end(file):
 def judge(status, timed_out, out, err):
     """Returns verdict, oracle and detail of a process that ended."""
     invariant = INVARIANT.search(err)
+    if RACE.search(err):
+        # Whatever end the run came to after it.
+        summary = SUMMARY.search(err)
+        return "SANITIZER", "ThreadSanitizer", summary[2] if summary else ""
     if timed_out:
         return "HUNG", "hang", "no end before the deadline"
     if os.WIFSIGNALED(status):

@@ -163,7 +163,10 @@ void RunExecution::Check(const Scenario& scenario) {
   if (status_.ok() && stop_reason_ == StopReason::kNone) {
     scenario.Check(*context_, violations_);
   }
-  JudgeAll(*before_, *after_, JudgeScope::kEverything, "after the run", violations_);
+  // A sanitizer that goes on has started a symbolizer, with pipes, in this process.
+  const bool reported = options_.writer->report_kind() != protocol::ReportKind::kNone;
+  JudgeAll(*before_, *after_, reported ? JudgeScope::kRuntimeOnly : JudgeScope::kEverything,
+           "after the run", violations_);
   FillBalance(before_->balance, *interpreter_, result_.mutable_before());
   FillBalance(after_->balance, *interpreter_, result_.mutable_after());
   rt::CounterTotals counters = after_->counters;

@@ -374,6 +374,9 @@ TEST_P(StressHostTest, SanitizersEndTheHostWithTheirOwnCode) {
       EXPECT_EQ(WEXITSTATUS(status), protocol::kExitThread);
       EXPECT_EQ(client.view().report_kind(), ReportKind::kThread);
       EXPECT_THAT(client.Stderr(), HasSubstr("data race"));
+      // It went on to the run's end.
+      EXPECT_EQ(result.verdict(), RunResult::SANITIZER_REPORT);
+      EXPECT_GT(result.operation_count(), 0);
     }
   }
   HostClient client;

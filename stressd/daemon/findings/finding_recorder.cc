@@ -2,6 +2,8 @@
 
 #include <string.h>  // strsignal's sibling sigabbrev_np is glibc's own.
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -14,6 +16,8 @@ namespace {
 
 using runs::RunRecord;
 using runs::Verdict;
+
+constexpr absl::string_view kThreadSanitizer = "ThreadSanitizer";
 
 absl::string_view FirstWord(absl::string_view text) { return text.substr(0, text.find(' ')); }
 
@@ -80,27 +84,15 @@ void Name(const RunRecord& run, const Symbolize& symbolize, Finding& finding) {
     default:
       break;
   }
-  ParsedReport parsed = ParseSanitizerReport(run.outcome.report, symbolize);
-  if (parsed.tool.empty()) {
-    // A sanitizer's exit code without its text.
-    finding.tool = "sanitizer";
-    finding.kind = WithoutNumbers(run.outcome.summary);
-    finding.frames = {absl::StrCat("scenario:", run.spec.scenario)};
-    finding.title = run.outcome.summary;
-    return;
-  }
-  finding.tool = std::move(parsed.tool);
-  finding.kind = std::move(parsed.kind);
-  finding.frames = std::move(parsed.frames);
-  finding.title = std::move(parsed.title);
+  // A sanitizer's exit code without its text.
+  finding.tool = "sanitizer";
+  finding.kind = WithoutNumbers(run.outcome.summary);
+  finding.frames = {absl::StrCat("scenario:", run.spec.scenario)};
+  finding.title = run.outcome.summary;
 }
 
-}  // namespace
-
-Finding FindingOf(const RunRecord& run, const Symbolize& symbolize) {
-  Finding finding;
-  finding.verdict = run.verdict();
-  Name(run, symbolize, finding);
+// Completes a finding that has its name: verdict, tool, kind, title and frames.
+Finding Complete(const RunRecord& run, Finding finding, std::string report) {
   if (finding.frames.size() > kFindingFrameCountMax) {
     finding.frames.resize(kFindingFrameCountMax);
   }
@@ -117,7 +109,6 @@ Finding FindingOf(const RunRecord& run, const Symbolize& symbolize) {
   finding.violations = run.outcome.violations;
   finding.counters = run.outcome.counters;
   finding.events = run.outcome.events;
-  std::string report = run.outcome.report;
   if (!run.outcome.stacks.empty()) {
     absl::StrAppend(&report, report.empty() ? "" : "\n", run.outcome.stacks);
   }
@@ -125,15 +116,63 @@ Finding FindingOf(const RunRecord& run, const Symbolize& symbolize) {
   return finding;
 }
 
+}  // namespace
+
+Finding FindingOf(const RunRecord& run, const Symbolize& symbolize) {
+  return FindingsOf(run, symbolize).front();
+}
+
+std::vector<Finding> FindingsOf(const RunRecord& run, const Symbolize& symbolize) {
+  std::vector<ParsedReport> reports = ParseSanitizerReports(run.outcome.report, symbolize);
+  const bool races = !reports.empty() && reports.front().tool == kThreadSanitizer;
+  // The other tools end their process: what looks like a second report is a part of the first.
+  if (!races && reports.size() > 1) reports.resize(1);
+  const bool by_report = run.verdict() == Verdict::kSanitizerReport;
+  std::vector<Finding> findings;
+  const bool several = reports.size() > 1;
+  for (ParsedReport& each : reports) {
+    if (!by_report && !races) break;  // A report that did not decide the run.
+    Finding finding;
+    finding.verdict = Verdict::kSanitizerReport;
+    finding.tool = std::move(each.tool);
+    finding.kind = std::move(each.kind);
+    finding.frames = std::move(each.frames);
+    finding.title = std::move(each.title);
+    findings.push_back(
+        Complete(run, std::move(finding), several ? std::move(each.text) : run.outcome.report));
+  }
+  const bool named = by_report && !findings.empty();
+  if (named && (!races || run.outcome.violations.empty())) return findings;
+  Finding finding;
+  finding.verdict = named ? Verdict::kViolation : run.verdict();
+  if (named) {
+    NameViolation(run, finding);
+  } else {
+    Name(run, symbolize, finding);
+  }
+  // What decided the run comes first.
+  findings.insert(named ? findings.end() : findings.begin(),
+                  Complete(run, std::move(finding), run.outcome.report));
+  return findings;
+}
+
 FindingRecorder::FindingRecorder(FindingStore* store, Symbolize symbolize)
     : store_(store), symbolize_(std::move(symbolize)) {}
 
-absl::StatusOr<int64_t> FindingRecorder::Record(const RunRecord& run) {
+absl::StatusOr<std::vector<int64_t>> FindingRecorder::Record(const RunRecord& run) {
   if (!runs::IsFinding(run.verdict())) {
     return absl::InvalidArgumentError(absl::StrCat(
         "run ", run.id, " found nothing: ", std::string(runs::VerdictName(run.verdict()))));
   }
-  return store_->MergeFinding(FindingOf(run, symbolize_));
+  std::vector<int64_t> ids;
+  for (const Finding& finding : FindingsOf(run, symbolize_)) {
+    const absl::StatusOr<int64_t> id = store_->MergeFinding(finding);
+    if (!id.ok()) return id.status();
+    ids.push_back(*id);
+  }
+  std::sort(ids.begin(), ids.end(), std::greater<>());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
 }
 
 }  // namespace stressd::findings

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace stressd::findings {
 namespace {
@@ -73,6 +74,45 @@ TEST(FindingOfTest, SanitizerExitWithoutTextIsStillAFinding) {
   EXPECT_EQ(finding.kind, "the host left with exit code N");
 }
 
+// A race between two functions, as ThreadSanitizer prints it.
+std::string Race(const std::string& one, const std::string& other) {
+  return "==================\nWARNING: ThreadSanitizer: data race (pid=7)\n"
+         "  Write of size 8 at 0x1 by thread T1:\n    #0 " +
+         one +
+         " runtime/a.cc:1:1 (x+0x1)\n\n  Previous write of size 8 at 0x1 by thread T2:\n    #0 " +
+         other + " runtime/a.cc:2:1 (x+0x2)\n\nSUMMARY: ThreadSanitizer: data race\n";
+}
+
+TEST(FindingOfTest, EveryRaceIsAFindingByItsUnorderedPair) {
+  runs::RunRecord run = RunWith(runs::Verdict::kSanitizerReport);
+  run.outcome.report =
+      Race("rt::A()", "rt::B()") + Race("rt::C()", "rt::B()") + Race("rt::B()", "rt::A()");
+  const std::vector<Finding> findings = FindingsOf(run, nullptr);
+  ASSERT_THAT(findings, SizeIs(2));
+  EXPECT_THAT(findings[0].frames, ElementsAre("rt::A runtime/a.cc", "rt::B runtime/a.cc"));
+  EXPECT_THAT(findings[1].frames, ElementsAre("rt::B runtime/a.cc", "rt::C runtime/a.cc"));
+  // Each has its own report, with both stacks.
+  EXPECT_THAT(findings[1].report, testing::HasSubstr("rt::C()"));
+  EXPECT_THAT(findings[1].report, testing::Not(testing::HasSubstr("rt::A()")));
+}
+
+TEST(FindingOfTest, RacesAndViolationsDoNotHideEachOther) {
+  runs::RunRecord run = RunWith(runs::Verdict::kSanitizerReport);
+  run.outcome.report = Race("rt::A()", "rt::B()");
+  run.outcome.violations = {{"heap-balance", "1", ""}};
+  std::vector<Finding> findings = FindingsOf(run, nullptr);
+  ASSERT_THAT(findings, SizeIs(2));
+  EXPECT_EQ(findings[0].tool, "ThreadSanitizer");
+  EXPECT_EQ(findings[1].kind, "heap-balance");
+  EXPECT_EQ(findings[1].verdict, runs::Verdict::kViolation);
+  // A broken invariant decides the run; the race before it is told as well.
+  run.outcome.verdict = runs::Verdict::kViolation;
+  findings = FindingsOf(run, nullptr);
+  ASSERT_THAT(findings, SizeIs(2));
+  EXPECT_EQ(findings[0].kind, "heap-balance");
+  EXPECT_EQ(findings[1].verdict, runs::Verdict::kSanitizerReport);
+}
+
 TEST(FindingOfTest, ReportAndStacksAreKeptAndBounded) {
   runs::RunRecord run = RunWith(runs::Verdict::kHung);
   run.outcome.report = std::string(2 * kFindingReportBytesMax, 'r');
@@ -120,6 +160,31 @@ TEST(FindingRecorderTest, SameProblemSameId) {
   EXPECT_EQ(recorder.Record(run).value(), *first);
   run.outcome.violations[0].rule = "heap-balance";
   EXPECT_NE(recorder.Record(run).value(), *first);
+}
+
+TEST(FindingRecorderTest, AKnownRaceDoesNotHideANewOne) {
+  MemoryFindingStore store;
+  FindingRecorder recorder(&store, nullptr);
+  runs::RunRecord run = RunWith(runs::Verdict::kSanitizerReport);
+  run.outcome.report = Race("rt::A()", "rt::B()");
+  const int64_t known = recorder.Record(run).value().front();
+  run.outcome.report += Race("rt::C()", "rt::D()");
+  const std::vector<int64_t> both = recorder.Record(run).value();
+  EXPECT_THAT(both, ElementsAre(testing::Gt(known), known));
+  EXPECT_EQ(recorder.Record(run).value(), both);
+}
+
+// What the parser skips is what a bounded report has in its middle.
+TEST(FindingRecorderTest, ABoundedReportNamesWhatIsWhole) {
+  runs::RunRecord run = RunWith(runs::Verdict::kSanitizerReport);
+  const std::string text = Race("rt::A()", "rt::B()") + Race("rt::C()", "rt::D()") +
+                           Race("rt::E()", "rt::F()") + Race("rt::G()", "rt::H()");
+  run.outcome.report = runs::BoundedText(text, text.size() - 40);
+  for (const Finding& finding : FindingsOf(run, nullptr)) {
+    EXPECT_THAT(finding.frames, SizeIs(2)) << finding.report;
+    EXPECT_THAT(finding.report, testing::Not(testing::HasSubstr(std::string(kLeftOutMark))));
+  }
+  EXPECT_THAT(FindingsOf(run, nullptr), SizeIs(testing::Ge(2)));
 }
 
 TEST(FindingRecorderTest, RefusesARunThatFoundNothing) {

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
@@ -90,6 +91,18 @@ std::optional<Headline> FindHeadline(const Lines& lines) {
   return std::nullopt;
 }
 
+// The frames of the earlier access of a race; none if its stack could not be restored.
+std::vector<std::string> OtherAccess(const Lines& lines, size_t begin, size_t end,
+                                     const Symbolize& symbolize) {
+  for (size_t i = begin; i + 1 < end; ++i) {
+    if (!absl::StartsWith(lines[i], "  Previous ")) continue;
+    if (!ParseStackFrame(lines[i + 1]).has_value()) break;
+    std::vector<Stack> stacks = StacksFrom(lines, i + 1, end);
+    return TopFrames(std::move(stacks[0]), symbolize, kFramesPerStackMax);
+  }
+  return {};
+}
+
 absl::string_view Before(absl::string_view text, absl::string_view mark) {
   return text.substr(0, text.find(mark));
 }
@@ -146,13 +159,16 @@ ParsedReport ParseSanitizerReport(absl::string_view text, const Symbolize& symbo
   for (size_t i = headline->line + 1; i < end; ++i) {
     if (absl::StartsWith(lines[i], "SUMMARY: ")) end = i;
   }
+  const size_t text_end = std::min(end + 1, lines.size());
+  report.text = absl::StrJoin(lines.begin() + static_cast<ptrdiff_t>(headline->line),
+                              lines.begin() + static_cast<ptrdiff_t>(text_end), "\n");
   std::vector<Stack> stacks = StacksFrom(lines, headline->line + 1, end);
   if (!stacks.empty()) {
     report.frames = TopFrames(std::move(stacks[0]), symbolize, kFramesPerStackMax);
   }
-  if (report.kind == "data race" && stacks.size() > 1) {
-    std::vector<std::string> other = TopFrames(std::move(stacks[1]), symbolize, kFramesPerStackMax);
-    if (other < report.frames) std::swap(other, report.frames);
+  if (report.tool == "ThreadSanitizer") {
+    std::vector<std::string> other = OtherAccess(lines, headline->line + 1, end, symbolize);
+    if (!other.empty() && other < report.frames) std::swap(other, report.frames);
     report.frames.insert(report.frames.end(), other.begin(), other.end());
   }
   if (report.frames.empty() && report.tool == "UndefinedBehaviorSanitizer") {
@@ -161,6 +177,32 @@ ParsedReport ParseSanitizerReport(absl::string_view text, const Symbolize& symbo
   report.title = absl::StrCat(report.tool, ": ", report.kind, report.frames.empty() ? "" : " in ",
                               report.frames.empty() ? "" : Before(report.frames[0], " "));
   return report;
+}
+
+std::vector<ParsedReport> ParseSanitizerReports(absl::string_view text,
+                                                const Symbolize& symbolize) {
+  std::vector<ParsedReport> reports;
+  std::vector<ParsedReport> partial;
+  while (!text.empty()) {
+    const Lines lines = SplitLines(text);
+    const std::optional<Headline> headline = FindHeadline(lines);
+    if (!headline.has_value()) break;
+    // Up to the next one, so that a report without a summary ends there.
+    const Lines rest(lines.begin() + static_cast<ptrdiff_t>(headline->line) + 1, lines.end());
+    const std::optional<Headline> next = FindHeadline(rest);
+    const auto begin = static_cast<size_t>(lines[headline->line].data() - text.data());
+    const size_t end =
+        next.has_value() ? static_cast<size_t>(rest[next->line].data() - text.data()) : text.size();
+    const absl::string_view section = text.substr(begin, end - begin);
+    ParsedReport report = ParseSanitizerReport(section, symbolize);
+    const bool whole = !absl::StrContains(report.text, kLeftOutMark);
+    const bool known = std::any_of(reports.begin(), reports.end(), [&](const ParsedReport& each) {
+      return each.tool == report.tool && each.kind == report.kind && each.frames == report.frames;
+    });
+    if (!known) (whole ? reports : partial).push_back(std::move(report));
+    text.remove_prefix(end);
+  }
+  return reports.empty() ? partial : reports;
 }
 
 std::vector<std::string> ParseCrashStack(absl::string_view text, const Symbolize& symbolize) {

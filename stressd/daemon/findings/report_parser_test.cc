@@ -9,7 +9,9 @@
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 
 namespace stressd::findings {
@@ -86,6 +88,43 @@ TEST(ReportParserTest, DataRaceIsTheSameWhicheverAccessComesFirst) {
   const ParsedReport report = ParseSanitizerReport(other, nullptr);
   ASSERT_FALSE(report.frames.empty());
   EXPECT_EQ(report.frames[0], "rt::Box::Load runtime/demo/demo.cc");
+}
+
+TEST(ReportParserTest, EveryRaceOfATextOnce) {
+  const std::string first = Recorded("tsan_race.txt");
+  const std::vector<ParsedReport> one = ParseSanitizerReports(first, nullptr);
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_EQ(one[0].frames, ParseSanitizerReport(first, nullptr).frames);
+  const std::vector<ParsedReport> reports = ParseSanitizerReports(
+      first + "the program said\n" + first + absl::StrReplaceAll(first, {{"Load()", "Peek()"}}),
+      nullptr);
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[0].frames, one[0].frames);
+  EXPECT_EQ(reports[1].frames[0], "rt::Box::Peek runtime/demo/demo.cc");
+  for (const ParsedReport& report : reports) {
+    EXPECT_TRUE(absl::StartsWith(report.text, "WARNING: ThreadSanitizer: data race"));
+    EXPECT_TRUE(absl::StrContains(report.text, "\nSUMMARY: ThreadSanitizer"));
+  }
+}
+
+// What follows the lost stack of an access is another stack.
+TEST(ReportParserTest, ARaceWithALostStackIsNamedByTheOtherOne) {
+  const std::string text =
+      "WARNING: ThreadSanitizer: data race on vptr (ctor/dtor vs virtual call) (pid=1)\n"
+      "  Write of size 8 at 0x1 by thread T1:\n    #0 rt::A() runtime/a.cc:1:1 (x+0x1)\n\n"
+      "  Previous read of size 8 at 0x1 by thread T2:\n    [failed to restore the stack]\n\n"
+      "  Location is heap block of size 8 at 0x1 allocated by main thread:\n"
+      "    #0 rt::Make() runtime/a.cc:3:1 (x+0x3)\n\nSUMMARY: ThreadSanitizer: data race\n";
+  EXPECT_THAT(ParseSanitizerReport(text, nullptr).frames, ElementsAre("rt::A runtime/a.cc"));
+}
+
+TEST(ReportParserTest, AReportWithoutItsMiddleNamesNothingBesideAWholeOne) {
+  const std::string first = Recorded("tsan_race.txt");
+  const std::string cut = first.substr(0, first.size() / 3) + "\n[... 9 bytes left out ...]\n" +
+                          absl::StrReplaceAll(first.substr(first.size() / 2), {{"Store", "Drop"}});
+  EXPECT_EQ(ParseSanitizerReports(cut + first, nullptr).size(), 1u);
+  EXPECT_EQ(ParseSanitizerReports(cut, nullptr).size(), 1u);
+  EXPECT_TRUE(ParseSanitizerReports("nothing of the kind\n", nullptr).empty());
 }
 
 TEST(ReportParserTest, NumbersDoNotNameAProblem) {

@@ -3,6 +3,7 @@
 #define STRESSD_DAEMON_RUNS_FINDING_SINK_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "stressd/daemon/runs/run.h"
@@ -15,10 +16,10 @@ class FindingSink {
  public:
   virtual ~FindingSink() = default;
 
-  // Records the finding of `run`, whose verdict IsFinding(), and returns the
-  // finding's id, the same one for the same fingerprint. Called once per run,
-  // before its final PutRun().
-  virtual absl::StatusOr<int64_t> Record(const RunRecord& run) = 0;
+  // Records the findings of `run`, whose verdict IsFinding(), and returns their
+  // ids, at least one, the newest first: what is known does not hide what is new.
+  // Equal fingerprints have equal ids. Called once per run, before its final PutRun().
+  virtual absl::StatusOr<std::vector<int64_t>> Record(const RunRecord& run) = 0;
 };
 
 }  // namespace stressd::runs

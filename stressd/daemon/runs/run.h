@@ -143,7 +143,8 @@ struct RunRecord {
   absl::Time end_time;    // Unix epoch until FINISHED.
   RunProgress progress;
   RunOutcome outcome;
-  int64_t finding_id = 0;  // Set by the finding sink, or 0.
+  int64_t finding_id = 0;                 // Set by the finding sink, or 0.
+  std::vector<int64_t> more_finding_ids;  // What else the run showed.
 
   Verdict verdict() const { return outcome.verdict; }
 };

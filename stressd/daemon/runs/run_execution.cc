@@ -133,12 +133,13 @@ void RunManager::Impl::Finish(const std::shared_ptr<ActiveRun>& run, RunOutcome 
     ended.outcome.summary = "the executor gave no verdict";
   }
   if (IsFinding(ended.outcome.verdict) && parts_.findings != nullptr) {
-    const absl::StatusOr<int64_t> finding = parts_.findings->Record(ended);
-    if (finding.ok()) {
-      ended.finding_id = *finding;
+    const absl::StatusOr<std::vector<int64_t>> findings = parts_.findings->Record(ended);
+    if (findings.ok()) {
+      ended.finding_id = findings->front();
+      ended.more_finding_ids.assign(findings->begin() + 1, findings->end());
     } else {
       Log(LogLevel::kError, absl::StrCat("the finding of runs/", ended.id,
-                                         " could not be kept: ", finding.status().ToString()));
+                                         " could not be kept: ", findings.status().ToString()));
     }
   }
   // A cancel that comes while this happens still changes the record; its

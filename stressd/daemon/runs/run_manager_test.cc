@@ -25,9 +25,9 @@ namespace {
 // Findings: one id per scenario.
 class FakeFindings final : public FindingSink {
  public:
-  absl::StatusOr<int64_t> Record(const RunRecord& run) override {
+  absl::StatusOr<std::vector<int64_t>> Record(const RunRecord& run) override {
     count_.fetch_add(1, std::memory_order_relaxed);
-    return static_cast<int64_t>(run.spec.scenario.size());
+    return std::vector<int64_t>{static_cast<int64_t>(run.spec.scenario.size())};
   }
   int count() const { return count_.load(std::memory_order_relaxed); }
 

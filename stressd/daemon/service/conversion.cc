@@ -199,6 +199,9 @@ v1::Run ToRun(const runs::RunRecord& run, bool with_texts) {
   out.set_soak(ResourceName("soaks", run.spec.soak_id));
   out.set_requeued_from(ResourceName("runs", run.requeued_from_id));
   out.set_finding(ResourceName("findings", run.finding_id));
+  for (const int64_t id : run.more_finding_ids) {
+    out.add_more_findings(ResourceName("findings", id));
+  }
   out.set_repeat_command(runs::RepeatCommandLine(run));
   out.set_request_id(run.spec.request_id);
   return out;

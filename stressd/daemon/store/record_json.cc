@@ -190,6 +190,7 @@ std::string OutcomeJson(const RunRecord& run) {
                {"cancel_requested", run.cancel_requested},
                {"requeued_from_id", run.requeued_from_id},
                {"requeue_count", run.requeue_count},
+               {"more_finding_ids", run.more_finding_ids},
                {"progress", ProgressToJson(run.progress)},
                {"summary", outcome.summary},
                {"violations", ViolationsToJson(outcome.violations)},
@@ -215,6 +216,7 @@ void ReadOutcomeJson(const std::string& text, RunRecord& run) {
   run.cancel_requested = json.value("cancel_requested", false);
   run.requeued_from_id = json.value("requeued_from_id", int64_t{0});
   run.requeue_count = json.value("requeue_count", int32_t{0});
+  run.more_finding_ids = json.value("more_finding_ids", std::vector<int64_t>());
   run.progress = ProgressFromJson(json.value("progress", Json::object()));
   runs::RunOutcome& outcome = run.outcome;
   outcome.summary = json.value("summary", "");

@@ -76,6 +76,7 @@ runs::RunRecord FullRun(int64_t id) {
   run.outcome.host = {.pid = 77, .exit_code = 66};
   run.outcome.build_id = "abcdef";
   run.finding_id = 5;
+  run.more_finding_ids = {4, 2};
   return run;
 }
 
@@ -130,6 +131,7 @@ TEST(StoreTest, RunSurvivesReopeningWithEveryField) {
   EXPECT_EQ(read->outcome.host.signal, -1);
   EXPECT_EQ(read->outcome.build_id, "abcdef");
   EXPECT_EQ(read->finding_id, 5);
+  EXPECT_EQ(read->more_finding_ids, (std::vector<int64_t>{4, 2}));
 }
 
 TEST(StoreTest, PutReplacesTheRunOfThatId) {

@@ -32,7 +32,7 @@ absl::Span<const Oracle> Oracles();
 
 enum class JudgeScope {
   kEverything,
-  kRuntimeOnly,  // Without the process oracles: a forked child.
+  kRuntimeOnly,  // Without the process oracles: a forked child, a run with a race report.
 };
 
 // Lets every oracle of `scope` judge. `moment`, as in "after the run", stands
