@@ -23,7 +23,7 @@ namespace explore {
 inline constexpr char kDescriptorsVariable[] = "STRESS_EXPLORE_FD";
 
 inline constexpr uint32_t kMagic = 0x45787072;
-inline constexpr uint32_t kVersion = 1;
+inline constexpr uint32_t kVersion = 2;
 
 // Agents of a choice: thread t is t, its store buffer's drain kDrainAgent + t.
 inline constexpr uint32_t kMaxThreads = 128;
@@ -38,6 +38,8 @@ inline constexpr uint32_t kMaxStackNodes = 1 << 18;
 inline constexpr uint32_t kSiteCount = 1 << 16;
 inline constexpr uint32_t kMaxFrames = 48;
 inline constexpr uint32_t kMaxFindingStacks = 16;
+// Optional parts (optional.h): bits of a mask.
+inline constexpr uint32_t kMaxParts = 64;
 
 enum class StrategyKind : uint32_t {
   kRandomWalk,
@@ -126,6 +128,7 @@ struct Request {
   uint32_t eager_timeouts;  // A timeout may fire while other threads can run.
   uint64_t max_steps;       // More is a livelock.
   uint32_t segment_count;   // Of `segments`, for kDirected.
+  uint64_t left_out;        // Optional parts that are not there.
 };
 
 struct FindingStack {
@@ -159,8 +162,9 @@ struct Result {
   uint32_t exhausted;      // kPrefix: no schedule within the bound is left.
   uint32_t event_count;
   uint32_t stack_node_count;
-  uint32_t dropped;     // Segments, choices or events that did not fit.
-  uint64_t image_base;  // Of the program's own code, to make addresses comparable.
+  uint32_t dropped;      // Segments, choices or events that did not fit.
+  uint64_t image_base;   // Of the program's own code, to make addresses comparable.
+  uint64_t asked_parts;  // Optional parts that any schedule of the batch asked for.
 };
 
 struct Exchange {

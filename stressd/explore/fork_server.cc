@@ -152,6 +152,7 @@ void PassForkPoint() {
   while (true) {
     AwaitCommand();
     exchange->result.runs_done = 0;
+    exchange->result.asked_parts = 0;
     for (uint32_t run = 0; run < exchange->request.batch_count; ++run) {
       if (!NextPrefix(exchange, run)) break;
       if (ForkChild(exchange)) {
@@ -170,11 +171,13 @@ void PassForkPoint() {
 }
 
 void ServeBatches(void (*run_batch)()) {
+  g_server.passed = true;
   BecomeServer();
   g_engine.exchange()->in_process = 1;
   while (true) {
     AwaitCommand();
     g_engine.exchange()->result.runs_done = 0;
+    g_engine.exchange()->result.asked_parts = 0;
     if (ForkChild(g_engine.exchange())) {
       run_batch();
       RawSystemCall(SYS_exit_group, 0);

@@ -1,7 +1,8 @@
 // The program's side of the exchange with `stress-explore`.
 //
 // Model.  The program runs alone up to its fork point: the moment its first
-// thread would start. There it becomes a server: for every schedule that the
+// thread would start, or the first question for an optional part. There it
+// becomes a server: for every schedule that the
 // driver asks for it forks a child, which goes on from that point under the
 // engine; the server waits for the child and judges its end. A program that was
 // started without a driver passes the fork point once, with the strategy and
@@ -26,8 +27,8 @@ bool HasDriver();
 // Where the program's own code is loaded.
 uint64_t ImageBase();
 
-// The first thread is about to start. Returns in the process that runs the
-// schedule; the server never returns.
+// What follows differs from schedule to schedule. Returns in the process that
+// runs the schedule; the server never returns. Later calls do nothing.
 void PassForkPoint();
 
 // Serves batches by calling `run_batch` in one child per batch; never returns.

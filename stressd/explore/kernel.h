@@ -5,7 +5,8 @@
  * check are not scheduled; the threads' every access is. Between schedules the
  * engine forgets all locks and memory, so set_up() makes every object anew:
  * what it leaves in static variables must not depend on earlier schedules.
- * Thread-local variables start over with each schedule.
+ * Thread-local variables start over with each schedule. What a kernel can do without, it
+ * may declare: optional.h.
  * Errors.  A check returns what is wrong, or null. explore_fail() ends the
  * schedule from anywhere. A crash costs the rest of its batch and nothing else.
  * Thread safety.  explore_kernel_main() is called once, from main().

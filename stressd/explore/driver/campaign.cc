@@ -38,12 +38,7 @@ void UseArm(const Arm& arm, Request& request) {
 
 // Equal for findings that a reader would call the same.
 uint64_t Fingerprint(const Finding& finding) {
-  uint64_t hash = static_cast<uint64_t>(finding.verdict) * 1000 + finding.status;
-  // Stacks in any order: the two sides of a race are one race.
-  for (const FindingStack& stack : finding.stacks) {
-    hash += Mix(stack.frame_count > 0 ? stack.frames[0] - finding.image_base : 0);
-  }
-  return hash;
+  return static_cast<uint64_t>(finding.verdict) * 1000 + finding.status + SitesOf(finding);
 }
 
 // Runs `count` schedules of `arm` with seeds of a family that depends on the
@@ -321,6 +316,7 @@ void FillRequest(const CampaignOptions& options, Request& request) {
   request.filter_sites = options.filter_sites ? 1 : 0;
   request.eager_timeouts = options.eager_timeouts ? 1 : 0;
   request.max_steps = options.max_steps;
+  request.left_out = options.left_out;
 }
 
 Finding TakeFinding(Target& target) {
@@ -331,12 +327,22 @@ Finding TakeFinding(Target& target) {
   finding.message = result.message;
   finding.preemptions = result.preemptions;
   finding.image_base = result.image_base;
+  finding.asked_parts = result.asked_parts;
   finding.stacks.assign(result.stacks, result.stacks + result.stack_count);
   finding.segments.assign(target.exchange().segments,
                           target.exchange().segments + result.segment_count + 1);
   if (finding.verdict != Verdict::kPassed) finding.output = target.Output();
   if (finding.verdict == Verdict::kHung) finding.message = "no end within the time limit";
   return finding;
+}
+
+uint64_t SitesOf(const Finding& finding) {
+  uint64_t hash = 0;
+  // The two sides of a race are one race.
+  for (const FindingStack& stack : finding.stacks) {
+    hash += Mix(stack.frame_count > 0 ? stack.frames[0] - finding.image_base : 0);
+  }
+  return hash;
 }
 
 void Learn(Target& target, const CampaignOptions& options, std::vector<Arm>& arms) {
@@ -346,6 +352,10 @@ void Learn(Target& target, const CampaignOptions& options, std::vector<Arm>& arm
       Calibrate(target, options, arm, kLearningRuns, /*learn=*/true);
     }
   }
+  EstimateSteps(target, options, arms);
+}
+
+void EstimateSteps(Target& target, const CampaignOptions& options, std::vector<Arm>& arms) {
   for (Arm& arm : arms) Calibrate(target, options, arm, kCalibrationRuns, /*learn=*/false);
 }
 

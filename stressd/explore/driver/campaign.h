@@ -39,8 +39,9 @@ struct CampaignOptions {
   double limit_s = 0;      // Of the campaign; 0: none.
   double limit_cpu_s = 0;  // Processor time of all its processes; 0: none.
   int jobs = 1;
-  int audit_every = 64;  // Every such batch is run twice and compared; 0: never.
-  uint32_t bound = 2;    // Preemptions, of the strategy dfs.
+  int audit_every = 64;   // Every such batch is run twice and compared; 0: never.
+  uint32_t bound = 2;     // Preemptions, of the strategy dfs.
+  uint64_t left_out = 0;  // Optional parts that are not there.
   // Called after every batch of a campaign with the schedules and the distinct ones so
   // far, one call at a time; false ends the campaign.
   std::function<bool(uint64_t schedules, uint64_t distinct)> on_batch = nullptr;
@@ -69,6 +70,7 @@ struct Finding {
   uint64_t count = 1;  // Schedules that ended alike.
   uint64_t preemptions = 0;
   uint64_t image_base = 0;
+  uint64_t asked_parts = 0;  // Optional parts; of its whole batch.
   std::vector<FindingStack> stacks;
   std::vector<Segment> segments;
 };
@@ -107,8 +109,15 @@ void FillRequest(const CampaignOptions& options, Request& request);
 // Learns the program's sites and calibrates `arms`. Deterministic.
 void Learn(Target& target, const CampaignOptions& options, std::vector<Arm>& arms);
 
+// The second half of that alone: the arms' estimates.
+void EstimateSteps(Target& target, const CampaignOptions& options, std::vector<Arm>& arms);
+
 // What the schedule that `target` ran last left behind.
 Finding TakeFinding(Target& target);
+
+// The code that a finding's stacks end in, in any order: equal for two findings of one
+// defect, on one build.
+uint64_t SitesOf(const Finding& finding);
 
 // Runs one schedule under its name; the target has learned. Returns its
 // finding, or one with Verdict::kPassed.

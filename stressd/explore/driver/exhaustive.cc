@@ -38,6 +38,7 @@ ExhaustiveResult SearchExhaustively(Target& target, const CampaignOptions& optio
       const uint32_t ran = target.result().runs_done;
       result.schedules += ran;
       result.signatures.insert(target.result().signatures, target.result().signatures + ran);
+      result.asked_parts |= target.result().asked_parts;
       if (options.on_schedule) options.on_schedule();
       const bool go_on =
           !options.on_batch || options.on_batch(result.schedules, result.signatures.size());

@@ -17,6 +17,7 @@ struct ExhaustiveResult {
   uint32_t bound = 0;     // The last one begun.
   Finding finding;        // The first; kPassed if none.
   std::unordered_set<uint64_t> signatures;
+  uint64_t asked_parts = 0;  // By any of them.
 };
 
 // Runs every schedule with at most `bound` preemptions (or delays), small

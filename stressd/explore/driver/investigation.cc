@@ -2,6 +2,8 @@
 
 #include <sstream>
 
+#include "stressd/explore/driver/optional_parts.h"
+
 namespace explore {
 namespace {
 
@@ -54,8 +56,9 @@ std::string SegmentLine(const Segment& segment, Symbolizer& symbolizer) {
   return line;
 }
 
-void Explain(Target& target, const CampaignOptions& options, Investigation& investigation) {
+void Explain(Target& target, CampaignOptions options, Investigation& investigation) {
   const Finding& minimal = investigation.minimized.finding;
+  options.left_out = investigation.minimized.left_out;
   Finding traced = RunSegments(target, options, minimal.segments, minimal.schedule.seed,
                                /*trace=*/true);
   const Trace trace = Trace::Take(target);
@@ -81,6 +84,7 @@ void Explain(Target& target, const CampaignOptions& options, Investigation& inve
   file.message = minimal.message;
   file.model = options.model;
   file.seed = minimal.schedule.seed;
+  file.left_out = options.left_out;
   for (const Segment& segment : traced.segments) {
     investigation.switches.push_back(SegmentLine(segment, symbolizer));
     Segment relative = segment;
@@ -99,8 +103,11 @@ void AddStack(std::ostringstream& out, const SymbolizedStack& stack) {
 
 }  // namespace
 
-Investigation Investigate(Target& target, const CampaignOptions& options, const Finding& finding,
+Investigation Investigate(Target& target, const CampaignOptions& campaign, const Finding& finding,
                           uint64_t replays) {
+  CampaignOptions options = campaign;
+  // What is searched here is no progress of the campaign's.
+  options.on_batch = nullptr;
   Investigation investigation;
   investigation.finding = finding;
   for (uint64_t i = 0; i < replays; ++i) {
@@ -123,8 +130,10 @@ Investigation Investigate(Target& target, const CampaignOptions& options, const 
   return investigation;
 }
 
-Finding ReplayFile(Target& target, const CampaignOptions& options, const ScheduleFile& file,
+Finding ReplayFile(Target& target, const CampaignOptions& campaign, const ScheduleFile& file,
                    std::string& note) {
+  CampaignOptions options = campaign;
+  options.left_out = file.left_out;
   // The load address is known once a schedule has run.
   const bool same_build = file.build_id == target.build_id();
   std::vector<Segment> segments = file.segments;
@@ -167,6 +176,9 @@ std::string Describe(const Investigation& investigation, const std::string& comm
   if (minimized.attempts > 0) {
     out << "  minimized from " << finding.preemptions << " to " << minimized.finding.preemptions
         << " preemptions (" << minimized.attempts << " schedules):\n";
+    if (minimized.left_out != 0) {
+      out << "    left out: " << PartsText(minimized.left_out, minimized.asked_parts) << "\n";
+    }
     const size_t count = investigation.switches.size();
     for (size_t i = 0; i < count && i < kShownSegments; ++i) {
       out << "    " << investigation.switches[i] << "\n";

@@ -33,11 +33,11 @@ struct Investigation {
 };
 
 // `target` has learned. Replays the finding `replays` times by name.
-Investigation Investigate(Target& target, const CampaignOptions& options, const Finding& finding,
+Investigation Investigate(Target& target, const CampaignOptions& campaign, const Finding& finding,
                           uint64_t replays);
 
 // Replays a schedule file; `note` says where it left the record, if it did.
-Finding ReplayFile(Target& target, const CampaignOptions& options, const ScheduleFile& file,
+Finding ReplayFile(Target& target, const CampaignOptions& campaign, const ScheduleFile& file,
                    std::string& note);
 
 // The lines a reader sees.

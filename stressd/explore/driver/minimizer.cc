@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "stressd/explore/driver/exhaustive.h"
+#include "stressd/explore/driver/optional_parts.h"
 
 namespace explore {
 namespace {
@@ -16,8 +17,9 @@ constexpr uint64_t kSearchLimit = 2000;
 
 class Minimizer {
  public:
-  Minimizer(Target& target, const CampaignOptions& options, const Finding& finding)
-      : target_(target), options_(options), original_(finding) {
+  Minimizer(Target& target, const CampaignOptions& options, const Finding& finding,
+            const std::function<bool(const Finding&)>& same)
+      : target_(target), options_(options), original_(finding), same_(same) {
     best_.finding = finding;
     limit_ = finding.verdict == Verdict::kLivelock ? kLivelockAttemptLimit : kAttemptLimit;
   }
@@ -39,12 +41,8 @@ class Minimizer {
   }
 
  private:
-  bool Same(const Finding& finding) const {
-    return finding.verdict == original_.verdict && finding.status == original_.status;
-  }
-
   bool Better(const Finding& finding) const {
-    if (!Same(finding)) return false;
+    if (!same_(finding)) return false;
     if (finding.preemptions != best_.finding.preemptions) {
       return finding.preemptions < best_.finding.preemptions;
     }
@@ -127,14 +125,31 @@ class Minimizer {
   Target& target_;
   const CampaignOptions& options_;
   Finding original_;
+  const std::function<bool(const Finding&)>& same_;
   Minimized best_;
   uint64_t limit_ = 0;
 };
 
 }  // namespace
 
+Minimized MinimizePreemptions(Target& target, const CampaignOptions& options,
+                              const Finding& finding,
+                              const std::function<bool(const Finding&)>& same) {
+  return Minimizer(target, options, finding, same).Run();
+}
+
 Minimized Minimize(Target& target, const CampaignOptions& options, const Finding& finding) {
-  return Minimizer(target, options, finding).Run();
+  const auto same = [&](const Finding& other) {
+    return other.verdict == finding.verdict && other.status == finding.status;
+  };
+  Minimized present = MinimizePreemptions(target, options, finding, same);
+  // Asked for before it ends like this, and by a schedule that nobody is preempted in.
+  for (const auto& segments : {present.finding.segments, std::vector<Segment>()}) {
+    present.asked_parts |=
+        RunSegments(target, options, segments, present.finding.schedule.seed, /*trace=*/false)
+            .asked_parts;
+  }
+  return LeaveOutParts(target, options, std::move(present));
 }
 
 }  // namespace explore

@@ -21,12 +21,17 @@ std::string WriteScheduleFile(const std::string& path, const ScheduleFile& sched
                         {"pc", segment.pc},
                         {"function", i < schedule.functions.size() ? schedule.functions[i] : ""}});
   }
+  nlohmann::json left_out = nlohmann::json::array();
+  for (uint32_t part = 0; part < kMaxParts; ++part) {
+    if ((schedule.left_out >> part & 1) != 0) left_out.push_back(part);
+  }
   const nlohmann::json document = {{"format", kFormat},
                                    {"build_id", schedule.build_id},
                                    {"verdict", schedule.verdict},
                                    {"message", schedule.message},
                                    {"model", ModelName(schedule.model)},
                                    {"seed", schedule.seed},
+                                   {"left_out", left_out},
                                    {"segments", segments}};
   std::ofstream file(path);
   file << document.dump(1) << "\n";
@@ -49,6 +54,13 @@ std::string ReadScheduleFile(const std::string& path, ScheduleFile& schedule) {
   const auto model = ParseModel(document.value("model", "sc"));
   if (!model.has_value()) return path + ": model must be sc, tso or pso";
   schedule.model = *model;
+  for (const nlohmann::json& part : document.value("left_out", nlohmann::json::array())) {
+    if (!part.is_number_unsigned() || part.get<uint64_t>() >= kMaxParts) {
+      return path + ": left_out has " + part.dump() + ", must be 0 to " +
+             std::to_string(kMaxParts - 1);
+    }
+    schedule.left_out |= uint64_t{1} << part.get<uint64_t>();
+  }
   for (const nlohmann::json& item : document["segments"]) {
     Segment segment{};
     segment.agent = item.value("agent", 0u);

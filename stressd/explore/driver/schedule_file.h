@@ -18,6 +18,7 @@ struct ScheduleFile {
   std::string message;
   MemoryModel model = MemoryModel::kSequential;
   uint64_t seed = 0;
+  uint64_t left_out = 0;  // Optional parts; in the file a list of their numbers.
   // Addresses are offsets from the program's load address.
   std::vector<Segment> segments;
   // For each segment, the function it stopped in; empty if unknown.

@@ -67,6 +67,14 @@ nlohmann::json ToJson(const SymbolizedStack& stack) {
   return {{"title", stack.title}, {"frames", stack.frames}};
 }
 
+nlohmann::json PartNumbers(uint64_t parts) {
+  nlohmann::json numbers = nlohmann::json::array();
+  for (uint32_t part = 0; part < kMaxParts; ++part) {
+    if ((parts >> part & 1) != 0) numbers.push_back(part);
+  }
+  return numbers;
+}
+
 nlohmann::json ToJson(const Investigation& investigation) {
   nlohmann::json stacks = nlohmann::json::array();
   for (const SymbolizedStack& stack : investigation.stacks) stacks.push_back(ToJson(stack));
@@ -84,6 +92,8 @@ nlohmann::json ToJson(const Investigation& investigation) {
           {"preemptions", finding.preemptions},
           {"minimized_preemptions", investigation.minimized.finding.preemptions},
           {"minimizer_schedules", investigation.minimized.attempts},
+          {"asked_parts", PartNumbers(investigation.minimized.asked_parts)},
+          {"left_out_parts", PartNumbers(investigation.minimized.left_out)},
           {"minimized_schedule", investigation.switches},
           {"stacks", stacks},
           {"critical_pair", pair},

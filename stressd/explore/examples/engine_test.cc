@@ -8,6 +8,7 @@
 #include "stressd/explore/driver/campaign.h"
 #include "stressd/explore/driver/exhaustive.h"
 #include "stressd/explore/driver/investigation.h"
+#include "stressd/explore/driver/optional_parts.h"
 #include "stressd/explore/driver/statistics.h"
 
 namespace explore {
@@ -109,6 +110,56 @@ TEST(KernelTest, SameSeedSameSignatureOtherSeedOther) {
   }
   EXPECT_EQ(seen[0], seen[1]);
   EXPECT_NE(seen[0], seen[2]);
+}
+
+TEST(OptionalPartsTest, AKernelIsLeftWithTwoThreadsOfOneTurn) {
+  for (const MemoryModel model : {MemoryModel::kSequential, MemoryModel::kTso}) {
+    const CampaignOptions options = Kernel("spare", model);
+    const CampaignResult result = RunCampaign(options);
+    ASSERT_EQ(result.failed, 1u);
+    Target target(options.command, options.timeout_s);
+    ASSERT_EQ(target.Start(), "");
+    const Minimized minimized = Minimize(target, options, result.findings[0]);
+    EXPECT_EQ(minimized.asked_parts, 0x1ffu);
+    // Thread 0 with its turns, and the first turn of each of the others.
+    EXPECT_EQ(minimized.left_out, 0b010111001u) << ModelName(model);
+    EXPECT_EQ(minimized.finding.message, "additions were lost");
+  }
+}
+
+TEST(OptionalPartsTest, ANumberThatIsNoneIsMisuse) {
+  const CampaignResult result = RunCampaign(Kernel("ask-too-much"));
+  ASSERT_EQ(result.failed, 1u);
+  EXPECT_EQ(result.findings[0].verdict, Verdict::kMisuse);
+  EXPECT_EQ(result.findings[0].message, "optional part is 64, must be 0 to 63");
+}
+
+TEST(OptionalPartsTest, NumbersDoNotMakeAnotherDefectAndWordsDo) {
+  Finding one;
+  one.verdict = Verdict::kCrashed;
+  one.status = 6;
+  one.message = "SIGABRT in thread 3";
+  one.output = "count is 17\nlost at 0x7f00a\n";
+  Finding other = one;
+  other.message = "SIGABRT in thread 1";
+  other.output = "lost at 0x81\n\n";
+  EXPECT_TRUE(IsSameDefect(one, other));
+  other.output = "found at 0x81\n";
+  EXPECT_FALSE(IsSameDefect(one, other));
+  other = one;
+  other.status = 11;
+  EXPECT_FALSE(IsSameDefect(one, other));
+  // What races is told by its code alone.
+  one.verdict = other.verdict = Verdict::kDataRace;
+  other.status = one.status;
+  other.message = "another";
+  one.stacks.resize(1);
+  one.stacks[0].frame_count = 1;
+  one.stacks[0].frames[0] = 100;
+  other.stacks = one.stacks;
+  EXPECT_TRUE(IsSameDefect(one, other));
+  other.stacks[0].frames[0] = 200;
+  EXPECT_FALSE(IsSameDefect(one, other));
 }
 
 class ThreadingTest : public testing::TestWithParam<const char*> {};

@@ -4,6 +4,7 @@
 
 #include "stressd/explore/annotate.h"
 #include "stressd/explore/kernel.h"
+#include "stressd/explore/optional.h"
 
 namespace {
 
@@ -11,6 +12,7 @@ std::atomic<int> g_total{0};
 std::atomic<int> g_flag[2];
 std::atomic<int> g_seen[2];
 int g_data = 0;
+int g_made[3];
 int* g_block = nullptr;
 thread_local int g_own = 0;
 alignas(8) long g_pool[8];  // One block of a pool.
@@ -19,6 +21,7 @@ void Reset() {
   g_total = 0;
   g_data = 0;
   for (int i = 0; i < 2; ++i) g_flag[i] = g_seen[i] = 0;
+  for (int& made : g_made) made = 0;
 }
 
 // The yardstick of speed: three threads, about a hundred steps in all.
@@ -32,6 +35,21 @@ void CountLossy(int) {
   for (int i = 0; i < 2; ++i) g_total.store(g_total.load() + 1);
 }
 const char* CheckLossy() { return g_total == 4 ? nullptr : "additions were lost"; }
+
+// The same with a thread and turns that it can do without: parts 0 to 2 are the threads,
+// 3 to 8 their turns.
+void CountSpare(int index) {
+  if (stress_explore_keeps(index) == 0) return;
+  for (int turn = 0; turn < 2; ++turn) {
+    if (stress_explore_keeps(3 + index * 2 + turn) == 0) continue;
+    g_total.store(g_total.load() + 1);
+    ++g_made[index];
+  }
+}
+const char* CheckSpare() {
+  return g_total == g_made[0] + g_made[1] + g_made[2] ? nullptr : "additions were lost";
+}
+void AskTooMuch(int) { (void)stress_explore_keeps(64); }
 
 // Publication through fences: no race, whatever ThreadSanitizer says.
 void PublishFenced(int index) {
@@ -164,6 +182,9 @@ void Crash(int index) {
 const explore_kernel kKernels[] = {
     {"count", "three threads add 33 times each", 3, Reset, Count, CheckCount},
     {"lossy", "load and store instead of an addition", 2, Reset, CountLossy, CheckLossy},
+    {"spare", "three threads, two turns each, of which one each of two matter", 3, Reset,
+     CountSpare, CheckSpare},
+    {"ask-too-much", "an optional part of number 64", 2, Reset, AskTooMuch, nullptr},
     {"fenced", "publication through two fences", 2, Reset, PublishFenced, nullptr},
     {"half-fenced", "publication with one fence missing", 2, Reset, PublishHalfFenced, nullptr},
     {"message-passing", "two relaxed stores in order", 2, Reset, MessagePassing, nullptr},

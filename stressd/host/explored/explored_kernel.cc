@@ -12,6 +12,7 @@
 #include "runtime/runtime.h"
 #include "stressd/explore/driver/exhaustive.h"
 #include "stressd/explore/driver/investigation.h"
+#include "stressd/explore/driver/optional_parts.h"
 #include "stressd/explore/random.h"
 #include "stressd/host/scenario/scenario_context.h"
 
@@ -161,6 +162,11 @@ void ExploredKernel::Explain(const explore::CampaignOptions& options,
     absl::StrAppendFormat(&found.message, "; replayed %d of %d, %d preemptions left",
                           investigation.replayed, investigation.replays,
                           investigation.minimized.finding.preemptions);
+    const explore::Minimized& minimized = investigation.minimized;
+    if (minimized.left_out != 0) {
+      absl::StrAppend(&found.message, ", without ",
+                      explore::PartsText(minimized.left_out, minimized.asked_parts));
+    }
     for (const explore::SymbolizedStack& stack : investigation.pair) {
       absl::StrAppend(&found.message, "; ", FirstFrame(stack));
     }
