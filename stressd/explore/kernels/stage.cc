@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "runtime/base/slow_path_point.h"
+#include "stressd/explore/optional.h"
 
 namespace stressd::kernels {
 namespace {
@@ -41,9 +42,14 @@ void TakeSlowPaths(std::initializer_list<const char*> names) {
 void RunTogether(std::initializer_list<std::function<void()>> parts) {
   std::vector<std::thread> threads;
   threads.reserve(parts.size());
-  for (const std::function<void()>& part : parts) threads.emplace_back(part);
+  int number = 0;
+  for (const std::function<void()>& part : parts) {
+    if (stress_explore_keeps(number++) != 0) threads.emplace_back(part);
+  }
   for (std::thread& thread : threads) thread.join();
 }
+
+bool Keeps(int index) { return stress_explore_keeps(kFirstOperationPart + index) != 0; }
 
 void Perform(rt::ThreadState& actor, const std::function<void()>& action) {
   Judge(rt::Attach(actor), "an actor is not let in");

@@ -29,8 +29,14 @@ namespace stressd::kernels {
 // Dies with `text` unless `holds`.
 void Judge(bool holds, const char* text);
 
-// Runs each of `parts` on an OS thread of its own, and returns when all have ended.
+// Runs each of `parts` on an OS thread of its own, and returns when all have ended. The
+// i-th of them is optional part i (stressd/explore/optional.h): left out, it has no thread.
 void RunTogether(std::initializer_list<std::function<void()>> parts);
+
+// Whether operation `index`, 0 to 47, of the kernel is there: a turn of a loop, or what else
+// its judgement can do without. Optional part kFirstOperationPart + index.
+inline constexpr int kFirstOperationPart = 16;
+bool Keeps(int index);
 
 // Attaches `actor` on the calling OS thread for `action`: a part of a strike.
 void Perform(rt::ThreadState& actor, const std::function<void()>& action);
