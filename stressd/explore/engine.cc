@@ -256,7 +256,9 @@ bool Engine::Wait(WaitKind kind, SyncObject* object, int64_t deadline_ns, Thread
     if (deadline_ns != kNoDeadline && deadline_ns <= now_ns_) {
       Expire(thread);
     } else {
+      views_[thread.id].waits = true;
       Schedule(/*can_go_on=*/false, /*yielded=*/false, SwitchReason::kBlocked);
+      views_[thread.id].waits = false;
     }
     // Coming back counts as an operation, so that a segment can tell a thread
     // that has not been woken from one that has and waits again.

@@ -157,7 +157,8 @@ class Engine {
   void SwitchTo(Thread& next, SwitchReason reason);
   void DrainByChoice(Thread& thread);
   void Drain(Thread& thread, uint32_t position, bool laid);
-  void RecordSegment(uint32_t agent, SwitchReason reason, uint64_t until, uint64_t pc);
+  void RecordSegment(uint32_t agent, SwitchReason reason, uint64_t until, uint64_t pc,
+                     uint16_t pick = 0);
   // Writes down, provisionally, who runs from here on.
   void RecordRunning(uint32_t agent);
   void RecordEvent(uint32_t agent, const Operation& operation, uint32_t stack);

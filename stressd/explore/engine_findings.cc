@@ -32,18 +32,19 @@ const char* OperationName(OperationKind kind) {
 
 }  // namespace
 
-void Engine::RecordSegment(uint32_t agent, SwitchReason reason, uint64_t until, uint64_t pc) {
+void Engine::RecordSegment(uint32_t agent, SwitchReason reason, uint64_t until, uint64_t pc,
+                           uint16_t pick) {
   Result& result = exchange_->result;
   if (result.segment_count == kMaxSegments - 1) {
     ++result.dropped;
     return;
   }
-  exchange_->segments[result.segment_count++] = Segment{agent, reason, until, pc};
+  exchange_->segments[result.segment_count++] = Segment{agent, reason, pick, until, pc};
 }
 
 void Engine::RecordRunning(uint32_t agent) {
   exchange_->segments[exchange_->result.segment_count] =
-      Segment{agent, SwitchReason::kEnded, kNoEnd, 0};
+      Segment{agent, SwitchReason::kEnded, 0, kNoEnd, 0};
 }
 
 void Engine::RecordEvent(uint32_t agent, const Operation& operation, uint32_t stack) {

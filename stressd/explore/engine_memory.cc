@@ -85,18 +85,16 @@ void Engine::DrainByChoice(Thread& thread) {
   ++view.operations;
   StoreBuffer& buffer = *thread.buffer;
   const uint32_t eligible = buffer.EligibleCount(may_pass_);
-  // From the seed and not from the strategy: the same in a replay.
-  const uint32_t pick =
-      eligible > 1
-          ? static_cast<uint32_t>(Mix(seed_, view.operations * kAgentCount + thread.id) % eligible)
-          : 0;
+  const uint32_t agent = kDrainAgent + thread.id;
+  const uint32_t pick = eligible > 1 ? strategy_->PickStore(agent, view.operations, eligible) : 0;
   const uint32_t position = buffer.Eligible(may_pass_, pick);
-  RecordSegment(current_->id, SwitchReason::kDrained, views_[current_->id].operations,
-                views_[current_->id].pending.pc);
-  RecordSegment(kDrainAgent + thread.id, SwitchReason::kDrained, view.operations,
-                buffer[position].pc);
+  const AgentView& running = views_[current_->id];
+  RecordSegment(current_->id, running.waits ? SwitchReason::kBlocked : SwitchReason::kDrained,
+                running.operations, running.pending.pc);
+  RecordSegment(agent, SwitchReason::kDrained, view.operations, buffer[position].pc,
+                static_cast<uint16_t>(pick));
   RecordRunning(current_->id);
-  if (exchange_->request.trace != 0) RecordEvent(kDrainAgent + thread.id, view.pending, 0);
+  if (exchange_->request.trace != 0) RecordEvent(agent, view.pending, 0);
   const bool other = &thread != current_;
   StoreBuffer* mine = current_->buffer;
   // The drained store goes beneath what the running thread has laid over memory.

@@ -71,7 +71,7 @@ enum class Verdict : uint32_t {
 };
 inline constexpr uint32_t kVerdictCount = 13;
 
-enum class SwitchReason : uint32_t { kPreempted, kBlocked, kYielded, kEnded, kDrained };
+enum class SwitchReason : uint16_t { kPreempted, kBlocked, kYielded, kEnded, kDrained };
 
 // `agent` ran until it had announced `until` operations in all. The last segment
 // of a schedule has no end: kNoEnd.
@@ -79,12 +79,14 @@ inline constexpr uint64_t kNoEnd = ~uint64_t{0};
 struct Segment {
   uint32_t agent;
   SwitchReason reason;  // Why the agent stopped.
+  uint16_t pick;        // A drain's: which of the stores that could, in program order.
   uint64_t until;
   uint64_t pc;  // Of the operation it stopped before; 0 at its end.
 };
 
 // One decision with more than one possibility, for exhaustive search. Bit i of
-// the mask is the i-th thread, bit 32+i its drain.
+// the mask is the i-th thread, bit 32+i its drain; or bit 32+i is the i-th store
+// of a drain that may let any of them go.
 struct Choice {
   uint64_t enabled;
   uint64_t tried;   // Possibilities that earlier schedules took here.

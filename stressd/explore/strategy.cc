@@ -28,6 +28,11 @@ constinit Directed g_directed;
 void Strategy::Begin(Exchange* exchange, uint64_t seed) {
   exchange_ = exchange;
   random_ = Random(seed);
+  seed_ = seed;
+}
+
+uint32_t Strategy::PickStore(uint32_t agent, uint64_t operations, uint32_t count) {
+  return static_cast<uint32_t>(Mix(seed_, operations * kAgentCount + agent - kDrainAgent) % count);
 }
 
 uint32_t Strategy::Uniform(const ChoicePoint& point, int except) {

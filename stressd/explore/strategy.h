@@ -24,6 +24,7 @@ struct AgentView {
   Operation pending;
   uint64_t operations = 0;  // Announced; a buffer's: drained by choice.
   bool ended = false;
+  bool waits = false;  // In its last operation, for somebody else.
 };
 
 struct ChoicePoint {
@@ -48,6 +49,9 @@ class Strategy {
   virtual void Begin(Exchange* exchange, uint64_t seed);
   // The number of the agent that acts next.
   virtual uint32_t Choose(const ChoicePoint& point) = 0;
+  // Which of `count` stores, at least two and in program order, the drain `agent` lets go
+  // that Choose() has named; `operations` counts its drains. As the seed says.
+  virtual uint32_t PickStore(uint32_t agent, uint64_t operations, uint32_t count);
 
  protected:
   constexpr Strategy() = default;
@@ -58,6 +62,7 @@ class Strategy {
 
   Exchange* exchange_ = nullptr;
   Random random_;
+  uint64_t seed_ = 0;
 };
 
 // The strategy of that kind; one object each.

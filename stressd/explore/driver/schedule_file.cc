@@ -18,6 +18,7 @@ std::string WriteScheduleFile(const std::string& path, const ScheduleFile& sched
     segments.push_back({{"agent", segment.agent},
                         {"until", segment.until},
                         {"reason", kReasons[static_cast<uint32_t>(segment.reason)]},
+                        {"pick", segment.pick},
                         {"pc", segment.pc},
                         {"function", i < schedule.functions.size() ? schedule.functions[i] : ""}});
   }
@@ -65,6 +66,7 @@ std::string ReadScheduleFile(const std::string& path, ScheduleFile& schedule) {
     Segment segment{};
     segment.agent = item.value("agent", 0u);
     segment.until = item.value("until", uint64_t{0});
+    segment.pick = item.value("pick", uint16_t{0});
     segment.pc = item.value("pc", uint64_t{0});
     const std::string reason = item.value("reason", "");
     for (uint32_t i = 0; i < 5; ++i) {

@@ -24,7 +24,10 @@ uint32_t Directed::Choose(const ChoicePoint& point) {
   for (; next_ < count; ++next_) {
     const Segment& segment = exchange_->requested_segments[next_];
     const AgentView& view = point.views[segment.agent];
-    if (view.operations >= segment.until) {
+    // Who blocked in its last operation was let into it, not kept before it.
+    const bool enters = segment.reason == SwitchReason::kBlocked &&
+                        view.operations == segment.until && !view.waits && !view.ended;
+    if (view.operations >= segment.until && !enters) {
       if (view.operations == segment.until && segment.pc != 0 && view.pending.pc != segment.pc &&
           !view.ended && segment.agent < kDrainAgent && segment.reason != SwitchReason::kEnded) {
         Diverge("the thread stopped before another instruction than recorded");
@@ -48,6 +51,17 @@ uint32_t Directed::Choose(const ChoicePoint& point) {
     }
   }
   return point.agents[0];
+}
+
+uint32_t Directed::PickStore(uint32_t agent, uint64_t /*operations*/, uint32_t count) {
+  if (next_ >= exchange_->request.segment_count) return 0;
+  const Segment& segment = exchange_->requested_segments[next_];
+  if (segment.agent != agent) return 0;
+  if (segment.pick >= count) {
+    Diverge("there are fewer stores to let go");
+    return 0;
+  }
+  return segment.pick;
 }
 
 }  // namespace explore

@@ -80,26 +80,52 @@ uint32_t Prefix::Choose(const ChoicePoint& point) {
     seen.enabled |= uint64_t{1} << bit;
     if (repeat && bit == exchange_->choices[next_].chosen) chosen = static_cast<int>(i);
   }
-  if (repeat && (chosen < 0 || seen.enabled != exchange_->choices[next_].enabled) &&
-      result.divergence == 0) {
-    result.divergence = next_ + 1;
-    snprintf(result.divergence_note, sizeof(result.divergence_note),
-             "decision %u has other possibilities than in the schedule before", next_ + 1);
+  if (repeat && (chosen < 0 || seen.enabled != exchange_->choices[next_].enabled)) {
+    NoteDivergence();
   }
   if (chosen < 0 && seen.current != kNoBit) chosen = point.current;
   for (uint32_t i = 0; chosen < 0 && i < point.count; ++i) {
     if (!leave || static_cast<int>(i) != point.current) chosen = static_cast<int>(i);
   }
   if (!repeat) {
-    if (result.choice_count == kMaxChoices) {
-      ++result.dropped;
-      return point.agents[chosen];
-    }
     seen.chosen = static_cast<uint8_t>(Bit(point.agents[chosen]));
-    exchange_->choices[result.choice_count++] = seen;
+    Append(seen);
   }
   ++next_;
   return point.agents[chosen];
+}
+
+uint32_t Prefix::PickStore(uint32_t /*agent*/, uint64_t /*operations*/, uint32_t count) {
+  Choice seen{};
+  seen.current = kNoBit;
+  seen.enabled = ((uint64_t{1} << count) - 1) << kMaskThreads;
+  seen.chosen = kMaskThreads;
+  if (next_ >= exchange_->result.prefix_count) {
+    Append(seen);
+  } else if (exchange_->choices[next_].enabled != seen.enabled) {
+    NoteDivergence();
+  } else {
+    seen.chosen = exchange_->choices[next_].chosen;
+  }
+  ++next_;
+  return seen.chosen - kMaskThreads;
+}
+
+void Prefix::NoteDivergence() {
+  Result& result = exchange_->result;
+  if (result.divergence != 0) return;
+  result.divergence = next_ + 1;
+  snprintf(result.divergence_note, sizeof(result.divergence_note),
+           "decision %u has other possibilities than in the schedule before", next_ + 1);
+}
+
+void Prefix::Append(const Choice& choice) {
+  Result& result = exchange_->result;
+  if (result.choice_count == kMaxChoices) {
+    ++result.dropped;
+    return;
+  }
+  exchange_->choices[result.choice_count++] = choice;
 }
 
 }  // namespace explore

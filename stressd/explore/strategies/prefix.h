@@ -21,8 +21,12 @@ class Prefix final : public Strategy {
  public:
   void Begin(Exchange* exchange, uint64_t seed) override;
   uint32_t Choose(const ChoicePoint& point) override;
+  uint32_t PickStore(uint32_t agent, uint64_t operations, uint32_t count) override;
 
  private:
+  void NoteDivergence();
+  void Append(const Choice& choice);
+
   uint32_t next_ = 0;
 };
 
