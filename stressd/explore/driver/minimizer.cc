@@ -30,7 +30,7 @@ class Minimizer {
     if (best_.finding.preemptions > 2) {
       while (ReducePairs()) Reduce();
     }
-    if (best_.finding.preemptions > 2 && original_.verdict != Verdict::kLivelock) {
+    if (best_.finding.preemptions > 0 && original_.verdict != Verdict::kLivelock) {
       Search();
       Reduce();
     }

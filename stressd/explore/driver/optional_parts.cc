@@ -55,6 +55,10 @@ class PartReduction {
       : target_(target), options_(options), best_(std::move(present)), wanted_(best_.finding) {}
 
   Minimized Run() {
+    const Calm whole = RunCalmly(options_);
+    may_fail_calmly_ = whole.failed > 0;
+    // It never works: nothing tells whether a smaller one should.
+    if (whole.passed == 0) return Finish();
     bool improved = true;
     while (improved) {
       improved = false;
@@ -69,6 +73,15 @@ class PartReduction {
   }
 
  private:
+  // What the calm schedules came to, up to the first with another defect.
+  struct Calm {
+    uint64_t passed = 0;
+    uint64_t failed = 0;
+    bool is_complete = false;
+    bool has_other_defect = false;
+    uint64_t asked_parts = 0;
+  };
+
   Minimized Finish() {
     best_.attempts += spent_;
     return std::move(best_);
@@ -77,8 +90,8 @@ class PartReduction {
   bool TryWithout(uint64_t bit) {
     CampaignOptions options = options_;
     options.left_out = best_.left_out | bit;
-    uint64_t asked = 0;
-    if (!PassesCalmly(options, &asked)) return false;
+    const Calm calm = RunCalmly(options);
+    if (!IsSound(calm)) return false;
     const Finding found = Search(options);
     if (found.verdict == Verdict::kPassed) return false;
     Minimized smaller = MinimizePreemptions(target_, options, found, [this](const Finding& other) {
@@ -89,22 +102,34 @@ class PartReduction {
     best_.finding = std::move(smaller.finding);
     best_.switches = smaller.switches;
     // What nobody asks for any more has gone with it: the operations of a thread.
-    best_.left_out = options.left_out | (best_.asked_parts & ~asked);
+    best_.left_out = options.left_out | (best_.asked_parts & ~calm.asked_parts);
     return true;
   }
 
-  // The guard: what is left works by itself. `asked` is what it asks for.
-  bool PassesCalmly(CampaignOptions options, uint64_t* asked) {
+  // The guard: what is left works by itself.
+  bool IsSound(const Calm& calm) const {
+    if (may_fail_calmly_) return calm.passed > 0 && !calm.has_other_defect;
+    return calm.is_complete && calm.failed == 0;
+  }
+
+  Calm RunCalmly(CampaignOptions options) {
     options.model = MemoryModel::kSequential;
     options.eager_timeouts = false;
     // A race is there in calm schedules too; whether it is the same one, its code tells.
     if (wanted_.verdict == Verdict::kDataRace) options.detect_races = false;
-    const ExhaustiveResult calm =
+    Calm calm;
+    const ExhaustiveResult search =
         SearchExhaustively(target_, options, /*bound=*/0, /*bound_delays=*/false, kCalmLimit,
-                           [](const Finding&) { return true; });
-    spent_ += calm.schedules;
-    *asked = calm.asked_parts;
-    return calm.complete && calm.finding.verdict == Verdict::kPassed;
+                           [&](const Finding& finding) {
+                             ++calm.failed;
+                             return !IsSameDefect(wanted_, finding);
+                           });
+    spent_ += search.schedules;
+    calm.passed = search.schedules - calm.failed;
+    calm.is_complete = search.complete;
+    calm.has_other_defect = search.finding.verdict != Verdict::kPassed;
+    calm.asked_parts = search.asked_parts;
+    return calm;
   }
 
   Finding Search(const CampaignOptions& options) {
@@ -132,6 +157,7 @@ class PartReduction {
   const CampaignOptions& options_;
   Minimized best_;
   const Finding wanted_;
+  bool may_fail_calmly_ = false;
   uint64_t spent_ = 0;
 };
 

@@ -1,11 +1,12 @@
 // The same finding with fewer optional parts (optional.h): fewer threads, fewer operations.
 //
-// Model.  Part by part, in order of their numbers and again until nothing helps: the
-// program without it must pass every schedule without preemptions, in which stores drain
-// at once and no timeout fires early (else its absence might be the failure); then some
-// schedule of it must end with the same defect, at no more preemptions than before. All
-// schedules of up to two preemptions are searched, and where they are too many, some of
-// the portfolio.
+// Model.  Part by part, in order of their numbers and again until nothing helps. First the
+// guard, lest the part's absence be the failure: the program without it must pass every
+// calm schedule, one without preemptions in which stores drain at once and no timeout fires
+// early. Where the whole program fails in some of them, so may the smaller one, with the
+// same defect, as long as it passes others. Then some schedule must end with the same
+// defect, at no more preemptions than before: all of up to two preemptions are searched,
+// and where they are too many, some of the portfolio.
 //   The same defect: the same verdict and status; of races and bad uses of memory the same
 // code; of the rest the same message and last line printed, whatever numbers they hold.
 // Thread safety.  One thread.

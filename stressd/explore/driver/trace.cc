@@ -23,6 +23,35 @@ std::vector<std::vector<size_t>> ByAgent(const Trace& trace) {
   return result;
 }
 
+// What the segment's thread touched before it was stopped, and another thread changed before
+// it went on.
+std::optional<CriticalPair> ChangedMeanwhile(const Trace& trace,
+                                             const std::vector<std::vector<size_t>>& by_agent,
+                                             const Segment& segment) {
+  const std::vector<size_t>& mine = by_agent[segment.agent];
+  // A thread's first operation, its start, is counted but not traced.
+  const uint64_t offset = segment.agent == 0 ? 0 : 1;
+  if (segment.until <= offset || segment.until - offset > mine.size()) return std::nullopt;
+  const size_t stopped_before = segment.until - offset - 1;
+  const size_t resumes = mine[stopped_before];
+  const size_t end =
+      stopped_before + 1 < mine.size() ? mine[stopped_before + 1] : trace.events.size();
+  for (size_t back = stopped_before + 1; back-- > 0;) {
+    const Event& own = trace.events[mine[back]];
+    const auto kind = static_cast<OperationKind>(own.kind);
+    if (!IsAccess(kind) && kind != OperationKind::kLock) continue;
+    for (size_t other = resumes + 1; other < end; ++other) {
+      const Event& event = trace.events[other];
+      if (event.agent == segment.agent || event.agent == kDrainAgent + segment.agent) continue;
+      if (!Conflict(OperationOf(own), OperationOf(event))) continue;
+      return back == stopped_before ? CriticalPair{other, mine[back]}
+                                    : CriticalPair{mine[back], other};
+    }
+    if (stopped_before - back > 16) break;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Trace Trace::Take(Target& target) {
@@ -48,34 +77,18 @@ std::vector<uint64_t> Trace::Stack(const Event& event) const {
 std::optional<CriticalPair> FindCriticalPair(const Trace& trace,
                                              const std::vector<Segment>& segments) {
   const auto by_agent = ByAgent(trace);
-  // From the last switch backwards: what did a thread touch before it was
-  // stopped, that others changed before it went on?
-  for (size_t s = segments.size(); s-- > 0;) {
-    const Segment& segment = segments[s];
-    if (segment.agent >= kDrainAgent || segment.reason == SwitchReason::kEnded) continue;
-    if (segment.reason != SwitchReason::kPreempted && segment.reason != SwitchReason::kDrained) {
-      continue;
-    }
-    const std::vector<size_t>& mine = by_agent[segment.agent];
-    // A thread's first operation, its start, is counted but not traced.
-    const uint64_t offset = segment.agent == 0 ? 0 : 1;
-    if (segment.until <= offset || segment.until - offset > mine.size()) continue;
-    const size_t stopped_before = segment.until - offset - 1;
-    const size_t resumes = mine[stopped_before];
-    const size_t end =
-        stopped_before + 1 < mine.size() ? mine[stopped_before + 1] : trace.events.size();
-    for (size_t back = stopped_before + 1; back-- > 0;) {
-      const Event& own = trace.events[mine[back]];
-      const auto kind = static_cast<OperationKind>(own.kind);
-      if (!IsAccess(kind) && kind != OperationKind::kLock) continue;
-      for (size_t other = resumes + 1; other < end; ++other) {
-        const Event& event = trace.events[other];
-        if (event.agent == segment.agent || event.agent == kDrainAgent + segment.agent) continue;
-        if (!Conflict(OperationOf(own), OperationOf(event))) continue;
-        return back == stopped_before ? CriticalPair{other, mine[back]}
-                                      : CriticalPair{mine[back], other};
-      }
-      if (stopped_before - back > 16) break;
+  // Who was stopped against its will comes first; a schedule without such a one has only
+  // those who waited, or let others go on.
+  for (const bool unwilling : {true, false}) {
+    // From the last switch backwards.
+    for (size_t s = segments.size(); s-- > 0;) {
+      const Segment& segment = segments[s];
+      if (segment.agent >= kDrainAgent || segment.reason == SwitchReason::kEnded) continue;
+      const bool stopped =
+          segment.reason == SwitchReason::kPreempted || segment.reason == SwitchReason::kDrained;
+      if (stopped != unwilling) continue;
+      const std::optional<CriticalPair> pair = ChangedMeanwhile(trace, by_agent, segment);
+      if (pair.has_value()) return pair;
     }
   }
   return std::nullopt;

@@ -32,7 +32,8 @@ struct CriticalPair {
 };
 
 // The pair that the last preemptions keep apart: an access of a preempted
-// thread, and the conflicting one another thread made meanwhile. Nothing if no
+// thread (where there is none, of one that blocked or yielded), and the
+// conflicting one another thread made meanwhile. Nothing if no
 // preempted thread met a conflict.
 std::optional<CriticalPair> FindCriticalPair(const Trace& trace,
                                              const std::vector<Segment>& segments);

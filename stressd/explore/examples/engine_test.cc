@@ -127,6 +127,18 @@ TEST(OptionalPartsTest, AKernelIsLeftWithTwoThreadsOfOneTurn) {
   }
 }
 
+TEST(OptionalPartsTest, WhatAFindingWithoutPreemptionsNeedsStays) {
+  const CampaignOptions options = Kernel("too-early");
+  const CampaignResult result = RunCampaign(options);
+  ASSERT_EQ(result.failed, 1u);
+  Target target(options.command, options.timeout_s);
+  ASSERT_EQ(target.Start(), "");
+  const Minimized minimized = Minimize(target, options, result.findings[0]);
+  EXPECT_EQ(minimized.finding.preemptions, 0u);
+  EXPECT_EQ(minimized.asked_parts, 0b1111u);
+  EXPECT_EQ(minimized.left_out, 0b0100u);
+}
+
 TEST(OptionalPartsTest, ANumberThatIsNoneIsMisuse) {
   const CampaignResult result = RunCampaign(Kernel("ask-too-much"));
   ASSERT_EQ(result.failed, 1u);
@@ -160,6 +172,58 @@ TEST(OptionalPartsTest, NumbersDoNotMakeAnotherDefectAndWordsDo) {
   EXPECT_TRUE(IsSameDefect(one, other));
   other.stacks[0].frames[0] = 200;
   EXPECT_FALSE(IsSameDefect(one, other));
+}
+
+// Returns where two records of a schedule differ first, or nothing.
+std::string Difference(const std::vector<Segment>& a, const std::vector<Segment>& b) {
+  if (a.size() != b.size()) {
+    return std::to_string(a.size()) + " and " + std::to_string(b.size()) + " segments";
+  }
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i].agent != b[i].agent || a[i].reason != b[i].reason || a[i].pick != b[i].pick ||
+        a[i].until != b[i].until || a[i].pc != b[i].pc) {
+      return "segment " + std::to_string(i);
+    }
+  }
+  return "";
+}
+
+TEST(RecordTest, AScheduleThatFollowsItsRecordHasTheSameRecord) {
+  const char* const programs[] = {"bounded_queue", "superfluous", "patience", "threading"};
+  for (const char* program : programs) {
+    CampaignOptions options;
+    options.command = {std::string("stressd/explore/examples/") + program, "condition"};
+    options.timeout_s = 30;
+    for (const MemoryModel model : {MemoryModel::kSequential, MemoryModel::kPso}) {
+      options.model = model;
+      Target target(options.command, options.timeout_s);
+      ASSERT_EQ(target.Start(), "");
+      for (uint64_t seed = 1; seed <= 30; ++seed) {
+        const ScheduleName name{*ParseArm(seed % 2 == 0 ? "rw" : "pos"), model, seed};
+        const Finding first = RunNamed(target, options, name, /*trace=*/false);
+        const Finding again = RunSegments(target, options, first.segments, seed, /*trace=*/false);
+        EXPECT_EQ(again.verdict, first.verdict);
+        EXPECT_EQ(again.preemptions, first.preemptions) << program << " " << seed;
+        EXPECT_EQ(Difference(first.segments, again.segments), "") << program << " " << seed;
+        EXPECT_EQ(target.result().divergence, 0u) << target.result().divergence_note;
+      }
+    }
+  }
+}
+
+TEST(RecordTest, WhichStoreDrainsIsRecordedToo) {
+  CampaignOptions options = Kernel("message-passing", MemoryModel::kPso);
+  Target target(options.command, options.timeout_s);
+  ASSERT_EQ(target.Start(), "");
+  const ExhaustiveResult search = SearchExhaustively(target, options, 2, /*bound_delays=*/false,
+                                                     10000, [](const Finding&) { return true; });
+  ASSERT_EQ(search.finding.verdict, Verdict::kCheck);
+  // The search lets the second store go first, whatever a seed would say.
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    const Finding again = RunSegments(target, options, search.finding.segments, seed, false);
+    EXPECT_EQ(again.verdict, Verdict::kCheck) << seed;
+    EXPECT_EQ(Difference(search.finding.segments, again.segments), "") << seed;
+  }
 }
 
 class ThreadingTest : public testing::TestWithParam<const char*> {};

@@ -49,6 +49,15 @@ void CountSpare(int index) {
 const char* CheckSpare() {
   return g_total == g_made[0] + g_made[1] + g_made[2] ? nullptr : "additions were lost";
 }
+// Thread 1 comes too early, which takes no preemption; thread 0 and what it does are no
+// part of that mistake, and yet without them it would come too early always. Thread 2 is
+// not needed.
+void ComeTooEarly(int index) {
+  if (stress_explore_keeps(index) == 0) return;
+  if (index == 0 && stress_explore_keeps(3) != 0) g_flag[0].store(1);
+  if (index == 1 && g_flag[0].load() == 0) explore_fail("too early");
+  if (index == 2) g_total.fetch_add(1);
+}
 void AskTooMuch(int) { (void)stress_explore_keeps(64); }
 
 // Publication through fences: no race, whatever ThreadSanitizer says.
@@ -184,6 +193,7 @@ const explore_kernel kKernels[] = {
     {"lossy", "load and store instead of an addition", 2, Reset, CountLossy, CheckLossy},
     {"spare", "three threads, two turns each, of which one each of two matter", 3, Reset,
      CountSpare, CheckSpare},
+    {"too-early", "the first thread should be first", 3, Reset, ComeTooEarly, nullptr},
     {"ask-too-much", "an optional part of number 64", 2, Reset, AskTooMuch, nullptr},
     {"fenced", "publication through two fences", 2, Reset, PublishFenced, nullptr},
     {"half-fenced", "publication with one fence missing", 2, Reset, PublishHalfFenced, nullptr},
