@@ -76,6 +76,8 @@ class ExploreTest(unittest.TestCase):
         self.assertEqual(first.result.violations[0].rule, "crashed")
         message = first.result.violations[0].message
         self.assertIn("replayed 5 of 5", message)
+        # Two threads add, and the third one only looks on.
+        self.assertIn("1 preemptions left, without part 2 (1 of 3)", message)
         self.assertEqual(self.run_to_its_end("canary-lost-update", seed=7)
                          .result.violations[0].message,
                          message)

@@ -81,7 +81,8 @@ void Declare(const KernelDescription& kernel, Creator create, Hosted& hosted) {
   if (declared.canary) declared.expected.plain = ExpectedVerdict::kViolation;
   declared.create = create;
   hosted.scenarios.push_back(&hosted.declarations.emplace_back(declared));
-  hosted.presets.push_back({name, "smoke", kSmoke});
+  // It ends at its first finding, for which 40 schedules were too few for 2 of 10 seeds.
+  hosted.presets.push_back({name, "smoke", declared.canary ? kSoak : kSmoke});
   hosted.presets.push_back({name, "soak", kSoak});
 }
 
